@@ -1,0 +1,1 @@
+"""How our own command line speaks to a running Toolgate."""

@@ -1,0 +1,1 @@
+"""The control plane: records in, Snapshot out."""

@@ -1,0 +1,1 @@
+"""What we show an upstream: one file per kind."""

@@ -1,0 +1,1 @@
+"""Towards clients: HTTP, stdio, health."""

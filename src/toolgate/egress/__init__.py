@@ -1,0 +1,1 @@
+"""The outgoing HTTP client; every address is judged when it is dialled."""

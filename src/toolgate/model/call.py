@@ -1,0 +1,93 @@
+"""The values of the data plane, in the order in which one request becomes them: Arrival -> Call -> Outbound -> Result."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from toolgate.model.identity import Credential, Grant, Principal
+from toolgate.model.snapshot import Endpoint, Snapshot, Target
+
+Fields = dict[str, msgspec.Raw]
+"""One JSON object, decoded one level deep: what we do not understand stays raw bytes and survives."""
+
+
+class Era(StrEnum):
+    """The two ways of speaking MCP: per-request metadata (2026-07-28 and later), or the `initialize` handshake."""
+
+    MODERN = "modern"
+    LEGACY = "legacy"
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """What a caller says about itself with each request (SPEC-DIGEST 2.1). A legacy caller's comes from its session.
+
+    `meta` is the rest of `_meta`, passed on unharmed; `capabilities` and `client` are JSON objects.
+    """
+
+    era: Era
+    version: str
+    capabilities: bytes = b"{}"
+    client: bytes | None = None
+    log_level: str | None = None
+    progress_token: msgspec.Raw | None = None
+    meta: Fields = {}
+    session: str | None = None
+
+
+class Arrival(msgspec.Struct, frozen=True, gc=False):
+    """A well-formed request from someone not yet identified. `mirrored` holds `Mcp-Param-*` headers (lower-case token ->
+    raw value); None where the transport has no header layer. `size` is the body's bytes."""
+
+    id: str
+    endpoint: str
+    method: str
+    params: Fields
+    envelope: Envelope
+    credential: Credential
+    mirrored: Mapping[str, str] | None = None
+    size: int = 0
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """A request by a known principal for a known target: complete when born. `deadline` is loop time in seconds."""
+
+    id: str
+    endpoint: Endpoint
+    method: str
+    params: Fields
+    envelope: Envelope
+    principal: Principal
+    row: bytes
+    target: Target
+    snapshot: Snapshot
+    deadline: float
+    mirrored: Mapping[str, str] | None = None
+
+
+class Outbound(msgspec.Struct, frozen=True, gc=False):
+    """What an Upstream is given. `params` carry the upstream's own names and no `_meta`."""
+
+    id: str
+    method: str
+    params: Fields
+    envelope: Envelope
+    target: Target
+    grant: Grant
+    deadline: float
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """One JSON result object as bytes, in the shape of `era` (modern results carry `resultType`)."""
+
+    body: bytes
+    era: Era
+    is_error: bool = False
+    input_required: bool = False
+
+
+class Notification(msgspec.Struct, frozen=True, gc=False):
+    """A notification on its way to the caller. `params` is a JSON object."""
+
+    method: str
+    params: bytes

@@ -1,0 +1,153 @@
+"""Every seam of the house, one to four methods each. Implementations live on the outer ring; the planes see only these."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from toolgate.model.call import Call, Notification, Outbound, Result
+from toolgate.model.catalog import Change, Discovery
+from toolgate.model.identity import Credential, Grant, Principal
+from toolgate.model.records import CallRecord
+from toolgate.model.snapshot import Snapshot, Target
+
+
+class Caller(Protocol):
+    """The way back to who called."""
+
+    def notify(self, notification: Notification, /) -> None:
+        """Never waits: a bounded queue per exchange; progress is coalesced, drops are counted."""
+        ...
+
+    async def ask(self, method: str, params: bytes, /) -> bytes:
+        """Puts a server's request to the caller and returns the result object. Raises NoWayBack where the era has none."""
+        ...
+
+
+class Handler(Protocol):
+    async def __call__(self, call: Call, caller: Caller, /) -> Result: ...
+
+
+class Stage(Protocol):
+    async def __call__(self, call: Call, caller: Caller, proceed: Handler, /) -> Result: ...
+
+
+class Upstream(Protocol):
+    """Anything behind us. Every method raises UpstreamFailed (naming the server) when the upstream is down or lies."""
+
+    async def discover(self, grant: Grant, /) -> Discovery: ...
+
+    async def call(self, out: Outbound, caller: Caller, /) -> Result: ...
+
+    def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
+        """Announcements, for as long as the upstream can be heard; ends when it cannot, and may then be asked again."""
+        ...
+
+    async def watch(self, uris: frozenset[str], /) -> None:
+        """Sets the resources whose updates `changes` must report (the union over all listeners)."""
+        ...
+
+
+class Authenticator(Protocol):
+    async def identify(self, snapshot: Snapshot, credential: Credential, /) -> Principal | None:
+        """None: not mine. Raises Unauthenticated: mine, and bad."""
+        ...
+
+
+class CredentialSource(Protocol):
+    async def grant(self, principal: Principal, target: Target, /) -> Grant: ...
+
+
+class Sink(Protocol):
+    def write(self, records: Sequence[CallRecord], /) -> None:
+        """Takes a batch from the one ring of records; never on the path of a call."""
+        ...
+
+
+class Secrets(Protocol):
+    def resolve(self, reference: str, /) -> str:
+        """The value behind `env:NAME` or `file:PATH`. Raises ConfigError naming the reference, never the value."""
+        ...
+
+
+class HttpAnswer(Protocol):
+    """An answer whose head has arrived. Unless the content type is `text/event-stream`, `body` is complete."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The rest of a streamed body, chunk by chunk; raises UpstreamFailed when the connection breaks."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back if the answer is complete, else drops it (which a modern server reads as cancellation)."""
+        ...
+
+
+class HttpRoute(Protocol):
+    """One remote origin with its pool of kept-alive connections and its trust settings."""
+
+    async def send(
+        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes = b"", /
+    ) -> HttpAnswer:
+        """One request. Raises UpstreamFailed: refused, reset, too large, malformed, or an address that may not be dialled."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Http(Protocol):
+    """The outgoing HTTP client: every address is judged when it is dialled."""
+
+    def route(self, origin: str, /, *, server: str, limit: int, ca_file: Path | None = None, private: bool = True) -> HttpRoute:
+        """`origin` is scheme://host[:port]; `limit` the most bytes of one body; `private` allows addresses of this machine
+        and its networks (never link-local or metadata ones); `server` names the upstream in errors."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Unix time in seconds."""
+        ...
+
+    def monotonic(self) -> float: ...
+
+
+class SessionState(Protocol):
+    """What a handshake-era session holds beside what is sealed in its id; all of it bounded."""
+
+    log_level: str | None
+    subscriptions: set[str]
+
+
+class Sessions(Protocol):
+    """State of handshake-era sessions, bounded; a shared store can serve it for many replicas."""
+
+    def state(self, session: str, /) -> SessionState: ...
+
+    def end(self, session: str, expires: float, /) -> None:
+        """The session answers 404 from now on, also after a restart, until its id expires by itself."""
+        ...
+
+    def ended(self, session: str, /) -> bool: ...
+
+
+class Toolbox(msgspec.Struct, frozen=True):
+    """What `open()` of an extension receives: capabilities, never other extensions."""
+
+    http: Http
+    secrets: Secrets
+    clock: Clock
+    data: Path
+
+
+class Extension(Protocol):
+    """One file is one extension: its file name is its kind, `Config` its settings, `open` its life."""
+
+    Config: type[Any]
+
+    def open(self, config: Any, toolbox: Toolbox, /) -> AbstractAsyncContextManager[Any]: ...

@@ -1,0 +1,1 @@
+"""Where call records go: one file per kind."""

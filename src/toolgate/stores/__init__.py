@@ -1,0 +1,1 @@
+"""State behind ports: one file per kind."""

@@ -1,0 +1,1 @@
+"""Towards servers: one file or small folder per kind; the file name is the kind."""
