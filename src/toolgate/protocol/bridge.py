@@ -1,0 +1,97 @@
+"""Results and definitions of one era as the other may see them (SPEC-DIGEST 9). Pure; raw members are never re-encoded."""
+
+from typing import Any
+
+import msgspec
+
+from toolgate.model.call import Envelope, Era, Fields, Result
+from toolgate.protocol import jsonrpc
+from toolgate.protocol.envelope import SERVER_INFO
+from toolgate.protocol.methods import METHODS
+from toolgate.protocol.versions import WITHOUT_AUDIO, WITHOUT_RESOURCE_LINKS
+
+_COMPLETE = msgspec.Raw(b'"complete"')
+_MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
+
+
+def to_modern(body: bytes, method: str, server_info: bytes | None) -> bytes:
+    """A handshake-era result with `resultType`, cache hints where required, and the server's own name in `_meta`."""
+    result = jsonrpc.fields(body, "result")
+    result["resultType"] = _COMPLETE
+    if METHODS[method].hints:
+        result.setdefault("ttlMs", msgspec.Raw(b"0"))
+        result.setdefault("cacheScope", msgspec.Raw(b'"private"'))
+    if server_info is not None:
+        raw = result.get("_meta")
+        meta = jsonrpc.fields(raw, "_meta") if raw is not None and raw[:1] == b"{" else {}
+        meta.setdefault(SERVER_INFO, msgspec.Raw(server_info))
+        result["_meta"] = jsonrpc.encode_raw(meta)
+    return jsonrpc.encode(result)
+
+
+def to_legacy(result: Result, method: str, version: str) -> bytes:
+    """The result for a handshake-era caller of `version`: modern members stripped, content types it cannot know replaced."""
+    body = result.body
+    downgraded = version in WITHOUT_RESOURCE_LINKS and b'"content"' in body
+    if result.era is Era.LEGACY and not downgraded:
+        return body
+    parts = jsonrpc.fields(body, "result")
+    if result.era is Era.MODERN:
+        for name in _MODERN_ONLY:
+            parts.pop(name, None)
+        structured = parts.get("structuredContent")
+        if structured is not None and structured[:1] != b"{":
+            del parts["structuredContent"]
+    if downgraded and method == "tools/call":
+        parts["content"] = _older_content(parts["content"], version)
+    return jsonrpc.encode(parts)
+
+
+def _older_content(raw: msgspec.Raw, version: str) -> msgspec.Raw:
+    """Content blocks that a revision does not know, said as text (SPEC-DIGEST 9.1, content types for old clients)."""
+    try:
+        blocks = msgspec.json.decode(raw, type=list[Fields])
+    except msgspec.DecodeError:
+        return raw
+    out: list[Any] = []
+    for block in blocks:
+        kind = jsonrpc.text(block.get("type"))
+        if kind == "resource_link":
+            out.append({"type": "text", "text": f"Resource: {jsonrpc.text(block.get('uri')) or ''}"})
+        elif kind == "audio" and version in WITHOUT_AUDIO:
+            out.append({"type": "text", "text": f"[audio, {jsonrpc.text(block.get('mimeType')) or 'unknown type'}]"})
+        else:
+            out.append(block)
+    return jsonrpc.encode_raw(out)
+
+
+def definition_for_legacy(definition: Fields) -> Fields:
+    """A definition as handshake-era clients may see it: an output schema whose root is no object would choke them."""
+    schema = definition.get("outputSchema")
+    if schema is None:
+        return definition
+    root = jsonrpc.text(jsonrpc.fields(schema, "outputSchema").get("type")) if schema[:1] == b"{" else None
+    if root == "object":
+        return definition
+    return {name: value for name, value in definition.items() if name != "outputSchema"}
+
+
+def definition_for_modern(definition: Fields) -> Fields:
+    """A definition as modern clients may see it: `execution` (2025-11-25 tasks) is gone from the modern schema."""
+    if "execution" not in definition:
+        return definition
+    return {name: value for name, value in definition.items() if name != "execution"}
+
+
+def params_for_legacy(params: Fields, method: str, version: str) -> Fields:
+    """Parameters for a handshake-era upstream of `version`."""
+    if method == "completion/complete" and version in WITHOUT_RESOURCE_LINKS:
+        return {name: value for name, value in params.items() if name != "context"}
+    return params
+
+
+def same_era(envelope: Envelope, eras: frozenset[str], forced: str) -> Era:
+    """The era to speak towards an upstream that serves `eras`: the caller's where it can, unless `forced` names one."""
+    if forced in (Era.MODERN, Era.LEGACY):
+        return Era(forced)
+    return envelope.era if envelope.era in eras else Era(next(iter(eras)))

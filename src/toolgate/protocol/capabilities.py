@@ -1,0 +1,44 @@
+"""Capabilities: what an endpoint of many servers can honour, and what of a caller's may be shown to an upstream."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+RELAYED = ("elicitation", "sampling", "roots")
+"""Client capabilities whose requests we carry back to a caller of the same era."""
+
+
+def merge_server(discovered: Iterable[bytes], *, kinds: frozenset[str]) -> dict[str, Any]:
+    """The union of what the servers of one endpoint can do, as far as we relay it. List changes are always announced:
+    they come from the snapshot itself. `kinds` are the top members for which there are offers (`tools`, ...)."""
+    merged: dict[str, Any] = {}
+    for raw in discovered:
+        capabilities: Any = msgspec.json.decode(raw)
+        if not isinstance(capabilities, dict):
+            continue
+        for name in ("tools", "prompts"):
+            if name in capabilities or name in kinds:
+                merged[name] = {"listChanged": True}
+        if "resources" in capabilities or "resources" in kinds:
+            _merge_resources(merged, capabilities)
+        for name in ("completions", "logging"):
+            if name in capabilities:
+                merged[name] = {}
+    return merged
+
+
+def _merge_resources(merged: dict[str, Any], capabilities: Mapping[str, Any]) -> None:
+    known = merged.setdefault("resources", {"listChanged": True})
+    own: Any = capabilities.get("resources")
+    if isinstance(own, dict) and own.get("subscribe"):
+        known["subscribe"] = True
+
+
+def relayed(capabilities: bytes) -> bytes:
+    """The subset of a caller's capabilities that an upstream of the caller's own era may use, in a fixed order, so that
+    equal sets have equal bytes."""
+    declared: Any = msgspec.json.decode(capabilities)
+    if not isinstance(declared, dict):
+        return b"{}"
+    return msgspec.json.encode({name: declared[name] for name in RELAYED if name in declared}, order="sorted")

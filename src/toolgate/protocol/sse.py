@@ -1,0 +1,85 @@
+"""Server-sent events (WHATWG HTML section 9.2): frames out, and an incremental reader for what comes in."""
+
+from typing import NamedTuple
+
+COMMENT = b":\n\n"
+"""A keep-alive that carries nothing."""
+
+
+class Event(NamedTuple):
+    """One event. `id` is None unless the stream named one; `data` has no trailing newline."""
+
+    event: str
+    data: bytes
+    id: str | None
+    retry: int | None
+
+
+def frame(data: bytes, event_id: str | None = None) -> bytes:
+    """One `message` event. JSON as we write it holds no raw newline; foreign bytes may, so each line is its own field."""
+    head = b"" if event_id is None else b"id: " + event_id.encode() + b"\n"
+    if b"\n" in data or b"\r" in data:
+        lines = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        return head + b"event: message\n" + b"".join(b"data: " + line + b"\n" for line in lines) + b"\n"
+    return b"".join((head, b"event: message\ndata: ", data, b"\n\n"))
+
+
+class SseReader:
+    """Feeds on chunks, gives events. `limit` bounds one event's bytes; beyond it `feed` raises ValueError."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer = b""
+        self._event = ""
+        self._data: list[bytes] = []
+        self._size = 0
+        self._id: str | None = None
+        self._retry: int | None = None
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        buffer = self._buffer + chunk
+        if not self._started and buffer:
+            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
+            self._started = len(buffer) > 2
+        # A lone CR at the very end may be the first half of CRLF: it waits for the next chunk.
+        held = b"\r" if buffer.endswith(b"\r") else b""
+        if b"\r" in buffer:
+            buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = buffer.split(b"\n")
+        self._buffer = rest + held
+        if len(self._buffer) + self._size > self._limit:
+            raise ValueError(f"an event exceeds {self._limit} bytes")
+        events: list[Event] = []
+        for line in lines:
+            event = self._line(line)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _line(self, line: bytes) -> Event | None:
+        if not line:
+            return self._dispatch()
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._size += len(value) + 1
+            if self._size > self._limit:
+                raise ValueError(f"an event exceeds {self._limit} bytes")
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value.decode("utf-8", "replace")
+        elif name == b"id" and b"\0" not in value:
+            self._id = value.decode("utf-8", "replace")
+        elif name == b"retry" and value.isdigit():
+            self._retry = int(value)
+        return None
+
+    def _dispatch(self) -> Event | None:
+        data, named = self._data, self._event
+        self._data, self._event, self._size = [], "", 0
+        if not data and self._retry is None:
+            return None
+        event = Event(named or "message", b"\n".join(data), self._id, self._retry)
+        self._retry = None
+        return event
