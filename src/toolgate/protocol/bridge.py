@@ -23,7 +23,7 @@ def to_modern(body: bytes, method: str, server_info: bytes | None) -> bytes:
         result.setdefault("cacheScope", msgspec.Raw(b'"private"'))
     if server_info is not None:
         raw = result.get("_meta")
-        meta = jsonrpc.fields(raw, "_meta") if raw is not None and raw[:1] == b"{" else {}
+        meta = jsonrpc.fields(raw, "_meta") if raw is not None and jsonrpc.is_object(raw) else {}
         meta.setdefault(SERVER_INFO, msgspec.Raw(server_info))
         result["_meta"] = jsonrpc.encode_raw(meta)
     return jsonrpc.encode(result)
@@ -40,7 +40,7 @@ def to_legacy(result: Result, method: str, version: str) -> bytes:
         for name in _MODERN_ONLY:
             parts.pop(name, None)
         structured = parts.get("structuredContent")
-        if structured is not None and structured[:1] != b"{":
+        if structured is not None and not jsonrpc.is_object(structured):
             del parts["structuredContent"]
     if downgraded and method == "tools/call":
         parts["content"] = _older_content(parts["content"], version)
@@ -70,7 +70,7 @@ def definition_for_legacy(definition: Fields) -> Fields:
     schema = definition.get("outputSchema")
     if schema is None:
         return definition
-    root = jsonrpc.text(jsonrpc.fields(schema, "outputSchema").get("type")) if schema[:1] == b"{" else None
+    root = jsonrpc.text(jsonrpc.fields(schema, "outputSchema").get("type")) if jsonrpc.is_object(schema) else None
     if root == "object":
         return definition
     return {name: value for name, value in definition.items() if name != "outputSchema"}

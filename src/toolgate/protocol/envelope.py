@@ -1,5 +1,6 @@
 """The envelope of a modern request: `params._meta` (SPEC-DIGEST 2.1), read from callers and stamped for upstreams."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -19,6 +20,9 @@ SUBSCRIPTION_ID = "io.modelcontextprotocol/subscriptionId"
 PROGRESS_TOKEN = "progressToken"
 
 
+_TOKEN = re.compile(rb'-?[0-9]{1,18}|"(?:[^"\\]|\\.){0,1024}"')
+
+
 class _ClientInfo(msgspec.Struct):
     name: str
     version: str
@@ -30,7 +34,7 @@ _check_client = msgspec.json.Decoder(_ClientInfo).decode
 def claimed_version(params: Fields) -> msgspec.Raw | None:
     """The protocol version member of `_meta`, if there is one at all: its presence makes a request modern."""
     meta = params.get("_meta")
-    if meta is None or bytes(meta[:1]) != b"{":
+    if meta is None or not jsonrpc.is_object(meta):
         return None
     return jsonrpc.fields(meta, "_meta").get(VERSION)
 
@@ -38,14 +42,14 @@ def claimed_version(params: Fields) -> msgspec.Raw | None:
 def read(params: Fields) -> Envelope:
     """Takes `_meta` out of `params`. Raises InvalidParams when a required key is missing or any key is malformed."""
     raw = params.pop("_meta", None)
-    if raw is None or raw[:1] != b"{":
+    if raw is None or not jsonrpc.is_object(raw):
         raise InvalidParams(f"`_meta` must hold {VERSION} and {CAPABILITIES}")
     meta = jsonrpc.fields(raw, "_meta")
     version = jsonrpc.text(meta.pop(VERSION, None))
     if version is None:
         raise InvalidParams(f"`_meta` lacks {VERSION}, a string")
     capabilities = meta.pop(CAPABILITIES, None)
-    if capabilities is None or capabilities[:1] != b"{":
+    if capabilities is None or not jsonrpc.is_object(capabilities):
         raise InvalidParams(f"`_meta` lacks {CAPABILITIES}, an object")
     client = meta.pop(CLIENT_INFO, None)
     if client is not None:
@@ -54,7 +58,7 @@ def read(params: Fields) -> Envelope:
         except msgspec.DecodeError:
             raise InvalidParams(f"{CLIENT_INFO} must have a name and a version") from None
     token = meta.pop(PROGRESS_TOKEN, None)
-    if token is not None and not (token[:1] == b'"' or bytes(token).lstrip(b"-").isdigit()):
+    if token is not None and not _TOKEN.fullmatch(bytes(token)):
         raise InvalidParams("progressToken must be a string or an integer")
     level = meta.pop(LOG_LEVEL, None)
     return Envelope(

@@ -57,9 +57,9 @@ def negotiated(params: Fields, *, uid: str, principal: str, endpoint: str, now: 
         asked = msgspec.json.decode(jsonrpc.encode(params), type=_Initialize)
     except msgspec.DecodeError as error:
         raise InvalidParams(f"initialize: {error}") from None
-    if asked.capabilities[:1] != b"{" or asked.clientInfo[:1] != b"{":
+    if not (jsonrpc.is_object(asked.capabilities) and jsonrpc.is_object(asked.clientInfo)):
         raise InvalidParams("initialize: `capabilities` and `clientInfo` must be objects")
-    capabilities = relayed(asked.capabilities)
+    capabilities = relayed(bytes(asked.capabilities))
     return Negotiated(
         uid=uid,
         principal=principal,

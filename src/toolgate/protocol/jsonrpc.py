@@ -109,6 +109,11 @@ def fields(raw: msgspec.Raw | bytes | msgspec.UnsetType, what: str = "params") -
         raise BadRequest(f"`{what}` must be an object") from None
 
 
+def is_object(raw: msgspec.Raw | msgspec.UnsetType | None) -> bool:
+    """Whether a raw member is a JSON object."""
+    return isinstance(raw, msgspec.Raw) and memoryview(raw)[:1] == b"{"
+
+
 def text(raw: msgspec.Raw | None) -> str | None:
     """The value of a raw JSON string; None when it is absent or something else."""
     if raw is None:
