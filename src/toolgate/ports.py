@@ -125,15 +125,24 @@ class SessionState(Protocol):
 
 
 class Sessions(Protocol):
-    """State of handshake-era sessions, bounded; a shared store can serve it for many replicas."""
+    """State of handshake-era sessions, bounded; a shared store can serve it for many replicas. `session` is the uid that
+    the session's id seals."""
 
-    def state(self, session: str, /) -> SessionState: ...
-
-    def end(self, session: str, expires: float, /) -> None:
-        """The session answers 404 from now on, also after a restart, until its id expires by itself."""
+    def state(self, session: str, /) -> SessionState | None:
+        """The session's state, fresh if nothing is known of it; None when it was ended."""
         ...
 
-    def ended(self, session: str, /) -> bool: ...
+    def keep(self, session: str, stream: str, data: bytes, /) -> str:
+        """Remembers one event of a stream for replay and returns its event id, unique in the session."""
+        ...
+
+    def replay(self, session: str, event_id: str, /) -> tuple[str, list[tuple[str, bytes]]] | None:
+        """The stream that an event id belongs to and its later events; None when they are no longer known."""
+        ...
+
+    def end(self, session: str, until: float, /) -> None:
+        """Ends the session: `state` answers None from now on, also after a restart, until Unix time `until`."""
+        ...
 
 
 class Toolbox(msgspec.Struct, frozen=True):

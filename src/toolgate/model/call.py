@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from toolgate.model.identity import Credential, Grant, Principal
-from toolgate.model.snapshot import Endpoint, Snapshot, Target
+from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 
 Fields = dict[str, msgspec.Raw]
 """One JSON object, decoded one level deep: what we do not understand stays raw bytes and survives."""
@@ -50,7 +50,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """A request by a known principal for a known target: complete when born. `deadline` is loop time in seconds."""
+    """A request by a known principal for a known target: complete when born. `deadline` is in seconds of `time.perf_counter`."""
 
     id: str
     endpoint: Endpoint
@@ -58,7 +58,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     params: Fields
     envelope: Envelope
     principal: Principal
-    row: bytes
+    row: Row
     target: Target
     snapshot: Snapshot
     deadline: float
@@ -78,12 +78,16 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """One JSON result object as bytes, in the shape of `era` (modern results carry `resultType`)."""
+    """One JSON result object as bytes, in the shape of `era` (modern results carry `resultType`).
+
+    `upstream_s` is how many seconds the upstream took; 0 where none was asked.
+    """
 
     body: bytes
     era: Era
     is_error: bool = False
     input_required: bool = False
+    upstream_s: float = 0.0
 
 
 class Notification(msgspec.Struct, frozen=True, gc=False):

@@ -64,6 +64,7 @@ class Fault(ToolgateError):
         super().__init__(message)
         self.message = message
         self.data = data
+        self.upstream_s = 0.0
 
 
 class Invalid(Fault):

@@ -1,0 +1,188 @@
+"""The straight line: bytes became an Arrival; here it is identified, routed, judged, answered, and recorded exactly once."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from toolgate.model.call import Arrival, Call, Era, Result
+from toolgate.model.errors import Cancelled, Fault, Outcome, TimedOut, Unauthenticated, UnknownEndpoint, UnknownMethod
+from toolgate.model.identity import Credential, Principal
+from toolgate.model.records import CallRecord
+from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
+from toolgate.pipeline import route
+from toolgate.pipeline.gates import Gate
+from toolgate.pipeline.ring import Ring
+from toolgate.pipeline.wheel import Wheel
+from toolgate.ports import Authenticator, Caller
+from toolgate.protocol.methods import METHODS, Way
+
+NO_RIGHTS = Row(b"")
+
+
+class FrontDoor:
+    """Takes Arrivals from every edge. `own` holds the targets that the gateway answers itself, by method."""
+
+    def __init__(
+        self,
+        *,
+        current: Callable[[], Snapshot],
+        authenticators: Sequence[Authenticator],
+        gates: Sequence[Gate],
+        own: Mapping[str, Target],
+        ring: Ring,
+        wheel: Wheel,
+    ) -> None:
+        self._current = current
+        self._authenticators = authenticators
+        self._gates = gates
+        self._own = own
+        self._ring = ring
+        self._wheel = wheel
+        self.in_flight = 0
+
+    async def identify(self, credential: Credential) -> Principal:
+        """Who showed this credential. Raises Unauthenticated."""
+        snapshot = self._current()
+        for authenticator in self._authenticators:
+            principal = await authenticator.identify(snapshot, credential)
+            if principal is not None:
+                return principal
+        raise Unauthenticated("a bearer key is required", presented=credential.scheme != "none")
+
+    async def handle(self, arrival: Arrival, caller: Caller) -> Result:
+        """The answer. Raises a Fault for everything else, and records either."""
+        began = time.perf_counter()
+        self.in_flight += 1
+        principal: Principal | None = None
+        target: Target | None = None
+        result: Result | None = None
+        fault: Fault | None = None
+        try:
+            principal = await self.identify(arrival.credential)
+            call = self._call(arrival, principal)
+            target = call.target
+            for gate in self._gates:
+                refusal = gate(call)
+                if refusal is not None:
+                    raise refusal
+            result = await self._answer(call, caller)
+            return result
+        except Fault as caught:
+            fault = caught
+            raise
+        except asyncio.CancelledError:
+            fault = Cancelled("the caller took the call back")
+            raise
+        finally:
+            self.in_flight -= 1
+            self._ring.append(_record(arrival, began, principal, target, result, fault))
+
+    def _call(self, arrival: Arrival, principal: Principal) -> Call:
+        """The complete Call: route and rights come from one snapshot, which the call keeps."""
+        snapshot = self._current()
+        endpoint = snapshot.endpoints.get(arrival.endpoint)
+        if endpoint is None:
+            raise UnknownEndpoint(f"there is no server {arrival.endpoint[:100]!r} here")
+        row = snapshot.rows.get(principal.id, NO_RIGHTS)
+        target = self._target(arrival, endpoint, snapshot, row)
+        return Call(
+            arrival.id,
+            endpoint,
+            arrival.method,
+            arrival.params,
+            arrival.envelope,
+            principal,
+            row,
+            target,
+            snapshot,
+            time.perf_counter() + target.timeout,
+            arrival.mirrored,
+        )
+
+    def _target(self, arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> Target:
+        method = METHODS.get(arrival.method)
+        served = method is not None and (method.modern if arrival.envelope.era is Era.MODERN else method.legacy)
+        if method is None or not served:
+            raise UnknownMethod(f"unknown method: {arrival.method[:100]}")
+        if method.capability is not None and method.capability not in endpoint.capabilities:
+            raise UnknownMethod(f"no server here offers {method.capability}: {arrival.method}")
+        if method.way is Way.TARGET:
+            return route.find(arrival, endpoint, snapshot, row)
+        return self._own[arrival.method]
+
+    async def _answer(self, call: Call, caller: Caller) -> Result:
+        """Runs the target within its time. The deadline cancels the call's own task, and says so as TimedOut."""
+        if call.target.timeout <= 0:
+            return await call.target.run(call, caller)
+        deadline = _Deadline()
+        timer = self._wheel.after(call.target.timeout, deadline.expire)
+        try:
+            return await call.target.run(call, caller)
+        except asyncio.CancelledError:
+            if deadline.spent():
+                raise TimedOut(
+                    f"server {call.target.server!r} did not answer within {call.target.timeout:g} s"
+                ) from None
+            raise
+        finally:
+            timer.cancel()
+
+
+class _Deadline:
+    """Cancels the task that made it."""
+
+    __slots__ = ("_expired", "_task")
+
+    def __init__(self) -> None:
+        self._task = asyncio.current_task()
+        self._expired = False
+
+    def expire(self) -> None:
+        self._expired = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def spent(self) -> bool:
+        """Whether the cancellation was ours alone; then it is taken back."""
+        return self._expired and self._task is not None and self._task.uncancel() == 0
+
+
+def _record(
+    arrival: Arrival,
+    began: float,
+    principal: Principal | None,
+    target: Target | None,
+    result: Result | None,
+    fault: Fault | None,
+) -> CallRecord:
+    envelope = arrival.envelope
+    if result is not None:
+        outcome = Outcome.OK
+        if result.is_error:
+            outcome = Outcome.TOOL_ERROR
+        elif result.input_required:
+            outcome = Outcome.INPUT_REQUIRED
+        error, upstream_s, size = "", result.upstream_s, len(result.body)
+    else:
+        outcome = Outcome.UPSTREAM_ERROR if fault is None else fault.outcome
+        error = "" if fault is None else type(fault).__name__
+        upstream_s, size = (0.0 if fault is None else fault.upstream_s), 0
+    return CallRecord(
+        arrival.id,
+        time.time(),
+        arrival.endpoint,
+        arrival.method,
+        "" if target is None else target.server,
+        "" if target is None else target.name,
+        "" if principal is None else principal.id,
+        "" if principal is None or not principal.teams else principal.teams[0],
+        envelope.era,
+        envelope.version,
+        envelope.client or b"",
+        outcome,
+        error,
+        time.perf_counter() - began,
+        upstream_s,
+        arrival.size,
+        size,
+    )

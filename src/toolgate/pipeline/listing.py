@@ -1,0 +1,117 @@
+"""Merged lists and `server/discover`: rendered once per row from the snapshot, and reused until the endpoint changes."""
+
+from typing import Any
+
+import msgspec
+
+from toolgate.model.call import Call, Era, Result
+from toolgate.model.catalog import OfferKind
+from toolgate.model.errors import InvalidParams
+from toolgate.model.snapshot import Endpoint, Listed
+from toolgate.ports import Caller
+from toolgate.protocol import jsonrpc
+from toolgate.protocol.envelope import SERVER_INFO
+from toolgate.protocol.sealed import Seal
+from toolgate.protocol.versions import SERVED
+from toolgate.rules import access
+
+PAGE_OFFERS = 1000
+PAGE_BYTES = 1_000_000
+
+_SEPARATOR = b","
+
+
+class _Page(msgspec.Struct, frozen=True):
+    """One rendered page: its JSON array, and the key of its last offer when more follow."""
+
+    array: bytes
+    last: tuple[str, str] | None
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """What a cursor seals: it serves only the caller, endpoint and list that it was made for, and survives a swap."""
+
+    principal: str
+    endpoint: str
+    kind: str
+    last: tuple[str, str]
+
+
+_decode_cursor = msgspec.json.Decoder(_Cursor).decode
+
+
+class Listing:
+    """Answers the list methods. `ttl_ms` is the freshness that modern callers are told; changes are announced anyway."""
+
+    def __init__(self, seal: Seal, server_info: dict[str, Any], ttl_ms: int) -> None:
+        self._seal = seal
+        meta = msgspec.json.encode({SERVER_INFO: server_info})
+        self._modern_head = b"".join(
+            (b'{"resultType":"complete","ttlMs":', b"%d" % ttl_ms, b',"cacheScope":"private","_meta":', meta, b",")
+        )
+
+    def handler(self, kind: OfferKind) -> Any:
+        """The handler of one list method."""
+
+        async def listed(call: Call, caller: Caller) -> Result:
+            return self.page(call, kind)
+
+        return listed
+
+    def page(self, call: Call, kind: OfferKind) -> Result:
+        """One page for this caller. Raises InvalidParams for a cursor that is not ours or not this caller's."""
+        after = self._position(call, kind)
+        modern = call.envelope.era is Era.MODERN
+        page = _page(call.endpoint, kind, call.row.bits, after, modern=modern)
+        parts = [self._modern_head if modern else b"{", b'"', kind.value.encode(), b'":', page.array]
+        if page.last is not None:
+            sealed = self._seal.seal(
+                msgspec.json.encode(_Cursor(call.principal.id, call.endpoint.name, kind.value, page.last))
+            )
+            parts += [b',"nextCursor":"', sealed.encode(), b'"']
+        parts.append(b"}")
+        return Result(b"".join(parts), call.envelope.era)
+
+    def _position(self, call: Call, kind: OfferKind) -> tuple[str, str] | None:
+        raw = call.params.get("cursor")
+        if raw is None:
+            return None
+        plain = self._seal.open(jsonrpc.text(raw) or "")
+        if plain is not None:
+            cursor = _decode_cursor(plain)
+            if (cursor.principal, cursor.endpoint, cursor.kind) == (call.principal.id, call.endpoint.name, kind.value):
+                return cursor.last
+        raise InvalidParams("invalid cursor: start the list again without one")
+
+    async def discover(self, call: Call, caller: Caller) -> Result:
+        """`server/discover` (SPEC-DIGEST 2.7), from what this endpoint can honour."""
+        body: dict[str, Any] = {"supportedVersions": list(SERVED), "capabilities": call.endpoint.capabilities}
+        if call.endpoint.instructions is not None:
+            body["instructions"] = call.endpoint.instructions
+        return Result(self._modern_head + msgspec.json.encode(body)[1:], Era.MODERN)
+
+
+def _page(endpoint: Endpoint, kind: OfferKind, bits: bytes, after: tuple[str, str] | None, *, modern: bool) -> _Page:
+    key = (bits, kind, modern, after)
+    page = endpoint.pages.get(key)
+    if page is None:
+        page = endpoint.pages[key] = _render(endpoint.lists.get(kind, ()), bits, after, modern=modern)
+    return page
+
+
+def _render(
+    listed: tuple[Listed, ...], bits: bytes, after: tuple[str, str] | None, *, modern: bool
+) -> _Page:
+    rendered: list[bytes] = []
+    size = 0
+    last: tuple[str, str] | None = None
+    for entry in listed:
+        if (after is not None and entry.key <= after) or not access.allowed(bits, entry.bit):
+            continue
+        definition = entry.modern if modern else entry.legacy
+        size += len(definition) + 1
+        if rendered and (len(rendered) == PAGE_OFFERS or size > PAGE_BYTES):
+            return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", last)
+        rendered.append(definition)
+        last = entry.key
+    return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", None)

@@ -1,0 +1,132 @@
+"""A bounded pool of open things, one per key: made once while many wait for it, kept while used, closed when idle."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager, suppress
+from typing import Generic, Protocol, TypeVar
+
+from toolgate.model.errors import Limited
+
+
+class Closable(Protocol):
+    async def close(self) -> None:
+        """Never raises, and ends within a bound."""
+        ...
+
+
+T = TypeVar("T", bound=Closable)
+
+
+class _Entry(Generic[T]):
+    __slots__ = ("idle_since", "opened", "users")
+
+    def __init__(self, opened: "asyncio.Task[T]") -> None:
+        self.opened = opened
+        self.users = 0
+        self.idle_since = 0.0
+
+
+class KeyedPool(Generic[T]):
+    """`make` opens the thing of one key; a failed attempt is forgotten, so that the next use tries again.
+
+    At most `bound` are open: the longest idle one makes room, and when none is idle `lease` raises Limited. What nobody
+    used for `idle` seconds is closed.
+    """
+
+    def __init__(self, make: Callable[[Hashable], Awaitable[T]], *, bound: int, idle: float, what: str) -> None:
+        self._make = make
+        self._bound = bound
+        self._idle = idle
+        self._what = what
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def lease(self, key: Hashable) -> AsyncIterator[T]:
+        """The open thing of this key, for as long as the block runs. Raises what `make` raised, or Limited."""
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._open(key)
+        entry.users += 1
+        try:
+            # Shielded: a caller that gives up must not take the thing from the others who wait for it.
+            yield await asyncio.shield(entry.opened)
+        finally:
+            entry.users -= 1
+            entry.idle_since = asyncio.get_running_loop().time()
+            if key in self._entries:
+                self._entries.move_to_end(key)
+
+    def forget(self, key: Hashable, thing: T) -> None:
+        """Drops a broken thing, unless another has taken its place already."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.opened.done() and not entry.opened.cancelled():
+            if entry.opened.exception() is None and entry.opened.result() is thing:
+                del self._entries[key]
+                self._close(entry)
+
+    def opened(self) -> list[T]:
+        """Everything that is open at the moment."""
+        return [
+            entry.opened.result()
+            for entry in self._entries.values()
+            if entry.opened.done() and not entry.opened.cancelled() and entry.opened.exception() is None
+        ]
+
+    async def close(self) -> None:
+        """Closes everything and waits for it."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for entry in self._entries.values():
+            self._close(entry)
+        self._entries.clear()
+        while self._closing:
+            await asyncio.wait(self._closing)
+
+    def _open(self, key: Hashable) -> _Entry[T]:
+        if len(self._entries) >= self._bound:
+            self._make_room()
+        task: asyncio.Task[T] = asyncio.ensure_future(self._make(key))  # type: ignore[assignment]
+        entry = self._entries[key] = _Entry(task)
+        task.add_done_callback(lambda done: self._settled(key, entry))
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(self._idle / 4, self._sweep)
+        return entry
+
+    def _settled(self, key: Hashable, entry: _Entry[T]) -> None:
+        failed = entry.opened.cancelled() or entry.opened.exception() is not None
+        if failed and self._entries.get(key) is entry:
+            del self._entries[key]
+
+    def _make_room(self) -> None:
+        for key, entry in self._entries.items():
+            if entry.users == 0:
+                del self._entries[key]
+                self._close(entry)
+                return
+        raise Limited(f"all {self._bound} {self._what} are in use", retry_after=1.0)
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        before = loop.time() - self._idle
+        for key, entry in list(self._entries.items()):
+            if entry.users == 0 and entry.opened.done() and entry.idle_since < before:
+                del self._entries[key]
+                self._close(entry)
+        self._sweeper = loop.call_later(self._idle / 4, self._sweep) if self._entries else None
+
+    def _close(self, entry: _Entry[T]) -> None:
+        task = asyncio.ensure_future(_close(entry.opened))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+async def _close(opened: "asyncio.Task[T]") -> None:
+    opened_in_time, _ = await asyncio.wait({opened}, timeout=5.0)
+    if not opened_in_time:
+        opened.cancel()
+        return
+    with suppress(Exception, asyncio.CancelledError):
+        await opened.result().close()

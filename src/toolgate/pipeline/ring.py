@@ -1,0 +1,51 @@
+"""The one bounded ring of call records: filled on the path at the cost of an append, emptied in batches off the path."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+
+from toolgate.model.records import CallRecord
+from toolgate.ports import Sink
+
+CAPACITY = 65_536
+"""Records that may wait; beyond it the oldest is dropped and counted, never silently."""
+
+_INTERVAL = 0.1
+
+
+class Ring:
+    """Holds records until `run` hands them to every sink."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+        self._records: deque[CallRecord] = deque(maxlen=CAPACITY)
+        self._wake = asyncio.Event()
+        self.dropped = 0
+
+    def append(self, record: CallRecord) -> None:
+        records = self._records
+        if len(records) == CAPACITY:
+            self.dropped += 1
+        elif not records:
+            self._wake.set()
+        records.append(record)
+
+    def flush(self) -> None:
+        """Hands what waits to every sink, now. A sink that fails loses its batch, not the others'."""
+        if not self._records:
+            return
+        batch = list(self._records)
+        self._records.clear()
+        for sink in self._sinks:
+            sink.write(batch)
+
+    async def run(self) -> None:
+        """Until cancelled: a batch as soon as there is one, then at most one every 0.1 s."""
+        with suppress(asyncio.CancelledError):
+            while True:
+                await self._wake.wait()
+                await asyncio.sleep(_INTERVAL)
+                self._wake.clear()
+                self.flush()
+        self.flush()

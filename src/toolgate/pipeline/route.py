@@ -1,0 +1,82 @@
+"""From a method and its parameters to the one target that is meant. Raises UnknownTarget or InvalidParams."""
+
+from toolgate.model.call import Arrival
+from toolgate.model.errors import InvalidParams, UnknownTarget, UpstreamFailed
+from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
+from toolgate.protocol import jsonrpc
+from toolgate.protocol.naming import SEPARATOR
+from toolgate.rules import access
+
+
+def find(arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> Target:
+    """The target of a `Way.TARGET` method."""
+    method = arrival.method
+    if method == "tools/call":
+        name = _string(arrival, "name")
+        target = endpoint.tools.get(name)
+    elif method == "prompts/get":
+        name = _string(arrival, "name")
+        target = endpoint.prompts.get(name)
+    elif method == "resources/read":
+        name = _string(arrival, "uri")
+        target = resource(endpoint, row, name)
+    else:
+        name, target = _completion(arrival, endpoint, row)
+    if target is None:
+        raise _unknown(method, name, endpoint, snapshot)
+    return target
+
+
+def resource(endpoint: Endpoint, row: Row, uri: str) -> Target | None:
+    """A listed resource, else the first template (or server that may be read at large) whose pattern the URI matches, and
+    which the row allows; a deny that names the URI itself still counts."""
+    target = endpoint.resources.get(uri)
+    if target is not None:
+        return target
+    refused: Target | None = None
+    for candidate in endpoint.templates:
+        if candidate.pattern.fullmatch(uri) is None:
+            continue
+        refused = candidate
+        if access.allowed(row.bits, candidate.bit) and not access.uri_denied(row, candidate.server, uri):
+            return candidate
+    if refused is not None and access.allowed(row.bits, refused.bit):
+        return None
+    return refused
+
+
+def _completion(arrival: Arrival, endpoint: Endpoint, row: Row) -> tuple[str, Target | None]:
+    raw = arrival.params.get("ref")
+    if not jsonrpc.is_object(raw):
+        raise InvalidParams("completion/complete: `ref` must be an object")
+    ref = jsonrpc.fields(raw, "ref")  # type: ignore[arg-type]
+    kind = jsonrpc.text(ref.get("type"))
+    if kind == "ref/prompt":
+        name = jsonrpc.text(ref.get("name")) or ""
+        return name, endpoint.prompts.get(name)
+    if kind == "ref/resource":
+        uri = jsonrpc.text(ref.get("uri")) or ""
+        for candidate in endpoint.templates:
+            if candidate.public == uri:
+                return uri, candidate
+        return uri, resource(endpoint, row, uri)
+    raise InvalidParams("completion/complete: `ref.type` must be ref/prompt or ref/resource")
+
+
+def _string(arrival: Arrival, member: str) -> str:
+    value = jsonrpc.text(arrival.params.get(member))
+    if value is None:
+        raise InvalidParams(f"{arrival.method}: `{member}` must be a string")
+    return value
+
+
+def _unknown(method: str, name: str, endpoint: Endpoint, snapshot: Snapshot) -> Exception:
+    """An offer that is not known: said plainly when its server is merely not reachable at the moment."""
+    server = endpoint.name or name.partition(SEPARATOR)[0]
+    note = snapshot.notes.get(server)
+    if note is not None:
+        return UpstreamFailed(f"server {server!r} has not been reached, so its offers are not known: {note}")
+    if method == "resources/read":
+        return UnknownTarget(f"resource not found: {name[:200]}", {"uri": name[:2000]})
+    what = {"tools/call": "tool", "prompts/get": "prompt"}.get(method, "reference")
+    return UnknownTarget(f"unknown {what}: {name[:200]}")
