@@ -1,0 +1,30 @@
+"""What every test may need: the policy for real parts that are missing, and the check of promise ids."""
+
+import os
+
+import pytest
+
+from tests.promises import PROMISES
+
+
+def require(condition: object, what: str) -> None:
+    """Skips the test, saying so, where a real part is missing on a person's machine; with CI=true it fails instead.
+
+    `what` names the missing part and how to get it, as in "Node.js (apt-get install nodejs)".
+    """
+    if condition:
+        return
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(f"missing in CI, where nothing may be missing: {what}", pytrace=False)
+    pytest.skip(f"missing on this machine: {what}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that names a promise which is in no list is an error at once, wherever it stands."""
+    for item in items:
+        for mark in item.iter_markers("promise"):
+            unknown = [name for name in mark.args if name not in PROMISES]
+            if unknown or not mark.args:
+                raise pytest.UsageError(
+                    f"{item.nodeid}: no such promise in tests/promises.py: {unknown or '(none named)'}"
+                )
