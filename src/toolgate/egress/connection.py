@@ -47,7 +47,7 @@ class Connection(asyncio.Protocol):
     """`limit` is the most bytes of one body. `closed` says that it must not be used again; `expires` is loop time."""
 
     __slots__ = (
-        "_done", "_failure", "_head_done", "_headers", "_keeper", "_large", "_limit", "_loop", "_parser", "_parts",
+        "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop", "_parser", "_parts",
         "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed", "expires", "idle_since",
         "unsent", "uses",
     )  # fmt: skip
@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
         self._wire = 0
         self._head_done = False
         self._done = True
+        self._keep = False
         self._large = False
         self._failure: str | None = None
         self.closed = False
@@ -172,7 +173,7 @@ class Connection(asyncio.Protocol):
                 self.fail(self._failure or f"a malformed HTTP answer ({error})")
             return
         if self._done:
-            self._finish(reusable=self._parser.should_keep_alive())
+            self._finish(reusable=self._keep)
         else:
             self._unfinished()
 
@@ -236,6 +237,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._head_done:
             self._done = True
+            self._keep = self._parser.should_keep_alive()  # the parser forgets it right after
         else:  # an interim answer (100, 103): the final one follows
             self._headers = {}
 
