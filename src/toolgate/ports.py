@@ -9,6 +9,7 @@ import msgspec
 
 from toolgate.model.call import Call, Notification, Outbound, Result
 from toolgate.model.catalog import Change, Discovery
+from toolgate.model.declared import ServerSpec
 from toolgate.model.identity import Credential, Grant, Principal
 from toolgate.model.records import CallRecord
 from toolgate.model.snapshot import Snapshot, Target
@@ -154,9 +155,14 @@ class Toolbox(msgspec.Struct, frozen=True):
     data: Path
 
 
-class Extension(Protocol):
-    """One file is one extension: its file name is its kind, `Config` its settings, `open` its life."""
+class UpstreamKind(Protocol):
+    """One file in `upstreams/` is one kind; its file name is the kind.
 
-    Config: type[Any]
+    `Settings` are the kind's own settings (unknown ones forbidden), `SHARING` the default for sessions of the handshake
+    era. `open` has no side effect until it is entered.
+    """
 
-    def open(self, config: Any, toolbox: Toolbox, /) -> AbstractAsyncContextManager[Any]: ...
+    Settings: type[msgspec.Struct]
+    SHARING: str
+
+    def open(self, spec: ServerSpec, settings: Any, toolbox: Toolbox, /) -> AbstractAsyncContextManager[Upstream]: ...

@@ -1,6 +1,6 @@
 """Everything that the data plane knows, compiled beforehand: one immutable root, swapped as one reference."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -18,15 +18,17 @@ class MirroredParam(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One offer seen from inside: `bit` is its place in every row; `server` and `name` are the upstream's own.
+    """One offer seen from inside. `part` and `bit` are its place in every row; `server` and `name` are the upstream's own,
+    `public` the name on its endpoint.
 
-    `run` is the fold of exactly the stages that this target needs, ending in dispatch. `pattern` is a compiled regular
-    expression for templates and for the unlisted resources of a server.
+    `run` is the fold of exactly the stages that this target needs, ending in dispatch; `timeout` the most seconds that it
+    may take (0: no bound). `pattern` is a compiled regular expression for templates and for unlisted resources.
     """
 
+    part: str
     bit: int
     server: str
-    kind: OfferKind
+    kind: OfferKind | None
     name: str
     public: str
     run: Callable[[Any, Any], Awaitable[Any]]
@@ -35,22 +37,35 @@ class Target(msgspec.Struct, frozen=True):
     pattern: Any = None
 
 
+class Row(msgspec.Struct, frozen=True, eq=False, weakref=True):
+    """The rights of one principal set: per part (server or virtual server) a row of bits; bit i allows its target i, and an
+    absent part allows nothing. `denied_uris` (server pattern, URI pattern) are checked where a URI was not listed itself.
+
+    Compared by identity: what is rendered for one row is kept for as long as that row lives.
+    """
+
+    parts: Mapping[str, bytes]
+    denied_uris: tuple[tuple[Any, Any], ...] = ()
+
+
 class Listed(msgspec.Struct, frozen=True, gc=False):
     """One line of a merged list: its place in every row, its sort key, and its definition as JSON with the public name.
 
     `legacy` is the definition as the handshake era may see it; the very same object where nothing differs.
     """
 
+    part: str
     bit: int
     key: tuple[str, str]
     modern: bytes
     legacy: bytes
 
 
-class Endpoint(msgspec.Struct, frozen=True, weakref=True):
+class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One URL: `name` is a server's or virtual server's, or empty for the aggregate `/mcp`.
 
-    `pages` caches rendered list pages by (row, kind, era, position): filled on first use, dropped with the endpoint.
+    `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row: filled
+    on first use, dropped with the row or the endpoint.
     """
 
     name: str
@@ -61,25 +76,17 @@ class Endpoint(msgspec.Struct, frozen=True, weakref=True):
     lists: Mapping[OfferKind, tuple[Listed, ...]]
     capabilities: Mapping[str, Any]
     instructions: str | None
-    pages: dict[Any, Any]
+    pages: MutableMapping[Row, dict[Any, Any]]
 
 
-class Row(msgspec.Struct, frozen=True):
-    """The rights of one principal set: bit i allows target i. `denied_uris` are checked where a URI was not listed:
-    (server, compiled pattern)."""
-
-    bits: bytes
-    denied_uris: tuple[tuple[str, Any], ...] = ()
-
-
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """The root. `principals` are found by keyed digest of their key, `rows` by principal id; absent means no rights.
 
-    `notes` says what an endpoint lacks at the moment (server name -> why its offers are not known).
+    `notes` says what is missing at the moment (server name -> why its offers are not known).
     """
 
     generation: int
     endpoints: Mapping[str, Endpoint]
     principals: Mapping[bytes, Principal]
     rows: Mapping[str, Row]
-    notes: Mapping[str, str] = {}
+    notes: Mapping[str, str]

@@ -16,7 +16,7 @@ from toolgate.pipeline.wheel import Wheel
 from toolgate.ports import Authenticator, Caller
 from toolgate.protocol.methods import METHODS, Way
 
-NO_RIGHTS = Row(b"")
+NO_RIGHTS = Row({})
 
 
 class FrontDoor:

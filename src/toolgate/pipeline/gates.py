@@ -15,12 +15,11 @@ OPEN_BIT = -1
 
 def authorize(call: Call) -> Fault | None:
     """One bit test on the caller's row: the very row that its lists are filtered with."""
-    bit = call.target.bit
-    if bit == OPEN_BIT or access.allowed(call.row.bits, bit):
-        return None
     target = call.target
+    if target.bit == OPEN_BIT or access.allowed(call.row, target.part, target.bit):
+        return None
     return Denied(
-        f"{call.principal.id} may not use {target.kind.value} {target.name!r} of server {target.server!r}: "
+        f"{call.principal.id} may not use {target.kind} {target.name!r} of server {target.server!r}: "
         "no grant allows it, or one denies it"
     )
 

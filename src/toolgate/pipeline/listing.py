@@ -7,7 +7,7 @@ import msgspec
 from toolgate.model.call import Call, Era, Result
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import InvalidParams
-from toolgate.model.snapshot import Endpoint, Listed
+from toolgate.model.snapshot import Endpoint, Listed, Row
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
@@ -62,7 +62,7 @@ class Listing:
         """One page for this caller. Raises InvalidParams for a cursor that is not ours or not this caller's."""
         after = self._position(call, kind)
         modern = call.envelope.era is Era.MODERN
-        page = _page(call.endpoint, kind, call.row.bits, after, modern=modern)
+        page = _page(call.endpoint, kind, call.row, after, modern=modern)
         parts = [self._modern_head if modern else b"{", b'"', kind.value.encode(), b'":', page.array]
         if page.last is not None:
             sealed = self._seal.seal(
@@ -91,22 +91,23 @@ class Listing:
         return Result(self._modern_head + msgspec.json.encode(body)[1:], Era.MODERN)
 
 
-def _page(endpoint: Endpoint, kind: OfferKind, bits: bytes, after: tuple[str, str] | None, *, modern: bool) -> _Page:
-    key = (bits, kind, modern, after)
-    page = endpoint.pages.get(key)
+def _page(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] | None, *, modern: bool) -> _Page:
+    pages = endpoint.pages.get(row)
+    if pages is None:
+        pages = endpoint.pages[row] = {}
+    key = (kind, modern, after)
+    page = pages.get(key)
     if page is None:
-        page = endpoint.pages[key] = _render(endpoint.lists.get(kind, ()), bits, after, modern=modern)
+        page = pages[key] = _render(endpoint.lists.get(kind, ()), row, after, modern=modern)
     return page
 
 
-def _render(
-    listed: tuple[Listed, ...], bits: bytes, after: tuple[str, str] | None, *, modern: bool
-) -> _Page:
+def _render(listed: tuple[Listed, ...], row: Row, after: tuple[str, str] | None, *, modern: bool) -> _Page:
     rendered: list[bytes] = []
     size = 0
     last: tuple[str, str] | None = None
     for entry in listed:
-        if (after is not None and entry.key <= after) or not access.allowed(bits, entry.bit):
+        if (after is not None and entry.key <= after) or not access.allowed(row, entry.part, entry.bit):
             continue
         definition = entry.modern if modern else entry.legacy
         size += len(definition) + 1

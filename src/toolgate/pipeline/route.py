@@ -38,9 +38,9 @@ def resource(endpoint: Endpoint, row: Row, uri: str) -> Target | None:
         if candidate.pattern.fullmatch(uri) is None:
             continue
         refused = candidate
-        if access.allowed(row.bits, candidate.bit) and not access.uri_denied(row, candidate.server, uri):
+        if access.allowed(row, candidate.part, candidate.bit) and not access.uri_denied(row, candidate.server, uri):
             return candidate
-    if refused is not None and access.allowed(row.bits, refused.bit):
+    if refused is not None and access.allowed(row, refused.part, refused.bit):
         return None
     return refused
 

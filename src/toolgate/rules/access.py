@@ -1,4 +1,4 @@
-"""Who may see and call what: grants folded into one row of bits per principal set (reference: default deny, deny beats
+"""Who may see and call what: grants folded into one row of bits per principal set (default deny, deny beats
 allow, no exemptions). Listing and calling read the same row."""
 
 from collections.abc import Iterable, Sequence
@@ -20,8 +20,9 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     names: tuple[tuple[str, str], ...]
 
 
-def allowed(bits: bytes, bit: int) -> bool:
-    """One bit test. A bit beyond the row is not allowed."""
+def allowed(row: Row, part: str, bit: int) -> bool:
+    """One bit test. A part or a bit that the row does not have is not allowed."""
+    bits = row.parts.get(part, b"")
     index = bit >> 3
     return index < len(bits) and bool(bits[index] >> (bit & 7) & 1)
 
@@ -32,15 +33,26 @@ def applicable(subjects: Iterable[str], grants: Sequence[GrantSpec]) -> tuple[Gr
     return tuple(grant for grant in grants if grant.subject in own)
 
 
-def row(grants: Sequence[GrantSpec], targets: Sequence[Known], size: int) -> Row:
-    """The row of everyone for whom exactly `grants` hold. `size` is the number of bits."""
-    bits = bytearray((size + 7) // 8)
+def part_bits(grants: Sequence[GrantSpec], targets: Sequence[Known]) -> bytes:
+    """The bits of one part for everyone for whom exactly `grants` hold."""
+    bits = bytearray((len(targets) + 7) // 8)
     allows = [_Matcher(grant) for grant in grants if grant.effect == "allow"]
     denies = [_Matcher(grant) for grant in grants if grant.effect == "deny"]
     for target in targets:
         if _any(allows, target) and not _any(denies, target):
             bits[target.bit >> 3] |= 1 << (target.bit & 7)
-    return Row(bytes(bits), tuple((server, uri) for deny in denies for server in deny.servers for uri in deny.resources))
+    return bytes(bits)
+
+
+def denied_uris(grants: Sequence[GrantSpec]) -> tuple[tuple[Any, Any], ...]:
+    """(server pattern, URI pattern) of every deny on resources."""
+    return tuple(
+        (globs.compiled(server), globs.compiled(uri))
+        for grant in grants
+        if grant.effect == "deny"
+        for server in grant.servers
+        for uri in grant.resources
+    )
 
 
 def uri_denied(row: Row, server: str, uri: str) -> bool:

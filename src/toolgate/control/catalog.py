@@ -1,0 +1,168 @@
+"""Keeps every declared server open, discovered and listened to; one server in trouble never holds up another."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
+
+from toolgate.control.parts import Run
+from toolgate.model.catalog import Change, ChangeKind, Discovery
+from toolgate.model.declared import ServerSpec
+from toolgate.model.errors import Fault, ToolgateError
+from toolgate.model.identity import Grant
+from toolgate.ports import Upstream
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY = 0.5
+LAST_RETRY = 60.0
+DISCOVERY_TIMEOUT = 30.0
+DRAIN = 30.0
+"""Seconds that calls in flight may take to end when their server was changed or removed."""
+
+_REPOLL = 300.0
+"""Seconds after which a server that announces nothing is discovered again."""
+
+
+class Opened:
+    """One server's life: open, discover, listen, discover again. `run` is what its targets end in."""
+
+    def __init__(self, spec: ServerSpec, upstream: Upstream, run: Any, grant: Grant) -> None:
+        self.spec = spec
+        self.upstream = upstream
+        self.run: Run = run
+        self.discovery: Discovery | None = None
+        self.note: str | None = "its discovery has not ended yet"
+        self.settled = asyncio.Event()
+        self._grant = grant
+
+    async def supervise(self, changed: Callable[[], None], updated: Callable[[str, str], None]) -> None:
+        """Until cancelled. `changed()` when discovery found something new, `updated(server, uri)` for a resource."""
+        delay = FIRST_RETRY
+        while True:
+            if await self._discover(changed):
+                delay = FIRST_RETRY
+                await self._listen(updated)
+            else:
+                await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+                delay = min(delay * 2, LAST_RETRY)
+
+    async def _discover(self, changed: Callable[[], None]) -> bool:
+        try:
+            async with asyncio.timeout(DISCOVERY_TIMEOUT):
+                found = await self.upstream.discover(self._grant)
+        except TimeoutError:
+            self._failed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s", changed)
+            return False
+        except ToolgateError as error:
+            self._failed(str(error), changed)
+            return False
+        except Exception:
+            logger.exception("server %s: discovery failed unexpectedly", self.spec.name)
+            self._failed("its discovery failed unexpectedly (see the log)", changed)
+            return False
+        new = found != self.discovery or self.note is not None
+        if new:
+            self.discovery, self.note = found, None
+            logger.info("server %s: %d offers", self.spec.name, len(found.offers))
+            changed()
+        self.settled.set()
+        return True
+
+    def _failed(self, why: str, changed: Callable[[], None]) -> None:
+        if why != self.note:
+            logger.warning("server %s: %s", self.spec.name, why)
+            self.note = why
+            changed()
+        self.settled.set()
+
+    async def _listen(self, updated: Callable[[str, str], None]) -> None:
+        """Until the lists change, the server falls silent, or it is time to look again."""
+        changes = self.upstream.changes(self._grant)
+        with suppress(TimeoutError, Fault):
+            async with asyncio.timeout(_REPOLL):
+                async for change in changes:
+                    if self._heard(change, updated):
+                        return
+                await asyncio.sleep(_REPOLL)
+
+    def _heard(self, change: Change, updated: Callable[[str, str], None]) -> bool:
+        if change.kind is ChangeKind.LISTS:
+            return True
+        if change.uri is not None:
+            updated(self.spec.name, change.uri)
+        return False
+
+
+Opener = Callable[[ServerSpec], "AbstractAsyncContextManager[Opened]"]
+
+
+class Catalog:
+    """The opened servers by name. `open_server` opens one; it is closed when its spec is gone or different."""
+
+    def __init__(self, open_server: Opener, changed: Callable[[], None], updated: Callable[[str, str], None]) -> None:
+        self._open_server = open_server
+        self._changed = changed
+        self._updated = updated
+        self._lives: dict[str, tuple[ServerSpec, asyncio.Task[None]]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self.opened: dict[str, Opened] = {}
+        self.failed: dict[str, str] = {}
+
+    def apply(self, specs: tuple[ServerSpec, ...]) -> None:
+        """Makes the open servers those of `specs`. Unchanged ones are not touched."""
+        wanted = {spec.name: spec for spec in specs}
+        for name, (spec, life) in list(self._lives.items()):
+            if wanted.get(name) != spec:
+                del self._lives[name]
+                self.opened.pop(name, None)
+                self.failed.pop(name, None)
+                self._end(life)
+        for name, spec in wanted.items():
+            if name not in self._lives:
+                self._lives[name] = (spec, asyncio.create_task(self._live(spec), name=f"server {name}"))
+        self._changed()
+
+    def notes(self) -> dict[str, str]:
+        """Why the offers of a server are not known, by server."""
+        notes = {name: opened.note for name, opened in self.opened.items() if opened.note is not None}
+        waiting = dict.fromkeys(self._lives, "it is being opened")
+        return {**{name: why for name, why in waiting.items() if name not in self.opened}, **self.failed, **notes}
+
+    async def settled(self, timeout: float) -> None:
+        """Waits until every server was discovered or failed once, at most `timeout` seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while pending := [n for n in self._lives if n not in self.opened and n not in self.failed]:
+                    del pending
+                    await asyncio.sleep(0.01)
+                for opened in list(self.opened.values()):
+                    await opened.settled.wait()
+
+    async def close(self) -> None:
+        for _, life in self._lives.values():
+            life.cancel()
+        ending = [life for _, life in self._lives.values()] + list(self._ending)
+        if ending:
+            await asyncio.wait(ending, timeout=DRAIN)
+
+    def _end(self, life: "asyncio.Task[None]") -> None:
+        life.cancel()
+        self._ending.add(life)
+        life.add_done_callback(self._ending.discard)
+
+    async def _live(self, spec: ServerSpec) -> None:
+        try:
+            async with self._open_server(spec) as opened:
+                self.opened[spec.name] = opened
+                await opened.supervise(self._changed, self._updated)
+        except ToolgateError as error:
+            logger.warning("server %s: %s", spec.name, error)
+            self.failed[spec.name] = str(error)
+            self._changed()
+        except Exception:
+            logger.exception("server %s could not be opened", spec.name)
+            self.failed[spec.name] = "it could not be opened (see the log)"
+            self._changed()

@@ -1,0 +1,57 @@
+"""Swaps the one reference that the data plane reads, and tells who must judge anew."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from toolgate.control.compiler import Compiled, Source, compile_all, compile_steps
+from toolgate.model.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
+
+Swapped = Callable[[Snapshot, Snapshot], None]
+
+
+class Publisher:
+    """Holds the compiled snapshot. `source` is asked for anew whenever something changed; changes that come while one
+    compilation runs are folded into the next."""
+
+    def __init__(self, source: Callable[[], Source]) -> None:
+        self._source = source
+        self._compiled: Compiled = compile_all(source())
+        self._dirty = asyncio.Event()
+        self._swapped: list[Swapped] = []
+
+    def current(self) -> Snapshot:
+        return self._compiled.snapshot
+
+    def on_swap(self, swapped: Swapped) -> None:
+        """Calls `swapped(old, new)` after each swap; it must not raise or wait."""
+        self._swapped.append(swapped)
+
+    def changed(self) -> None:
+        """Something that `source` reports is different now."""
+        self._dirty.set()
+
+    async def run(self) -> None:
+        """Until cancelled. A source that cannot be compiled leaves the old snapshot in place and is logged."""
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            try:
+                compiled = await self._compile()
+            except Exception:
+                logger.exception("the new configuration could not be compiled; the old one stays in force")
+                continue
+            old, self._compiled = self._compiled.snapshot, compiled
+            for swapped in self._swapped:
+                swapped(old, compiled.snapshot)
+
+    async def _compile(self) -> Compiled:
+        steps = compile_steps(self._source(), self._compiled)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
+            await asyncio.sleep(0)
