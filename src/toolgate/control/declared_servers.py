@@ -1,0 +1,196 @@
+"""The `servers` section of the file -> ServerSpec. What every server has is read here; the rest is the kind's own."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import msgspec
+
+from toolgate.control.places import Place
+from toolgate.control.source import closest, locate, step
+from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, EraChoice, ServerSpec, Sharing
+from toolgate.model.errors import ConfigError
+from toolgate.ports import Secrets
+from toolgate.rules import plaintext, references
+
+COMMON = ("kind", "era", "sharing", "timeout", "max_bytes", "headers")
+"""The settings of every kind."""
+
+_ERAS: tuple[str, ...] = get_args(EraChoice)
+_SHARINGS: tuple[str, ...] = get_args(Sharing)
+_SHORTEST_S, _LONGEST_S = 0.01, 3600.0
+_LEAST_BYTES, _MOST_BYTES = 1024, 1024**3
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# Ours to set: the protocol's own, those of the connection, and what names the other end.
+_RESERVED_HEADERS = frozenset({
+    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
+    "keep-alive", "last-event-id", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
+_PATHS = re.compile(r"path|cwd|.*_(file|dir)")
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    """What the loader must know of server kinds; the caller has the extensions.
+
+    `names` are all kinds. `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for each
+    thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty for the whole.
+    """
+
+    names: Sequence[str]
+    fields: Callable[[str], Sequence[str]]
+    validate: Callable[[str, dict[str, Any]], Sequence[tuple[str, str]]]
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What the file is read against. `base` is the directory that its relative paths start from. Without `secrets`,
+    references are checked for their form only."""
+
+    kinds: Kinds
+    secrets: Secrets | None
+    base: Path
+
+
+def read_servers(section: Place, around: Surroundings) -> list[ServerSpec]:
+    servers: list[ServerSpec] = []
+    for name, place in section.named().items():
+        server = _read_server(name, place, around)
+        if server is not None:
+            servers.append(server)
+    return servers
+
+
+def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | None:
+    entries = place.entries()
+    if "kind" not in entries:
+        place.wrong(f"`kind` is missing (one of {', '.join(around.kinds.names)})")
+        return None
+    kind = entries["kind"].choice(around.kinds.names)
+    if kind is None:
+        return None
+    known = (*COMMON, *around.kinds.fields(kind))
+    for key in [key for key in entries if key not in known]:
+        entries.pop(key).wrong(f"unknown key of kind {kind}", closest(key, known))
+    era = entries["era"].choice(_ERAS) if "era" in entries else "auto"
+    sharing = entries["sharing"].choice(_SHARINGS) if "sharing" in entries else None
+    timeout = entries["timeout"].seconds(_SHORTEST_S, _LONGEST_S) if "timeout" in entries else TIMEOUT_S
+    max_bytes = entries["max_bytes"].size(_LEAST_BYTES, _MOST_BYTES) if "max_bytes" in entries else MAX_BYTES
+    headers = _read_headers(entries["headers"], kind, "url" in entries, around) if "headers" in entries else ()
+    own = {key: entry for key, entry in entries.items() if key not in COMMON}
+    return ServerSpec(
+        name=name,
+        kind=kind,
+        settings=_read_settings(kind, place, own, around),
+        headers=headers,
+        era=cast("EraChoice", era or "auto"),
+        sharing=cast("Sharing | None", sharing),
+        timeout=timeout or TIMEOUT_S,
+        max_bytes=max_bytes or MAX_BYTES,
+    )
+
+
+def _read_headers(section: Place, kind: str, is_remote: bool, around: Surroundings) -> tuple[tuple[str, str], ...]:
+    if not is_remote:
+        section.wrong(f"only a server with a `url` is shown headers; one of kind {kind} has none")
+        return ()
+    headers: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for name, place in section.entries().items():
+        text = place.text()
+        if not _HEADER.fullmatch(name):
+            place.wrong("this is not the name of a header")
+        elif name.lower() in _RESERVED_HEADERS or name.lower().startswith("mcp-"):
+            place.wrong("Toolgate sets this header itself")
+        elif name.lower() in seen:
+            place.wrong("this header was already given (their case does not count)")
+        elif text is not None:
+            resolved = _judge_text(place, name, text, around, allowed=True)
+            if not resolved.isascii() or not resolved.isprintable():
+                place.wrong("a header holds printable ASCII characters only")
+            headers.append((name, resolved))
+        seen.add(name.lower())
+    return tuple(headers)
+
+
+def _read_settings(kind: str, place: Place, own: dict[str, Place], around: Surroundings) -> dict[str, Any]:
+    """The kind's own settings as plain values, with absolute paths: judged by us for secrets, by the kind for the
+    rest."""
+    settings: dict[str, Any] = {key: _plain(key, entry, around, entry.path) for key, entry in own.items()}
+    if place.node.value is None or not isinstance(place.node.value, dict):
+        return settings
+    for path, reason in around.kinds.validate(kind, settings):
+        steps = _steps(path)
+        field = place.path
+        for part in steps:
+            field = f"{field}[{part}]" if isinstance(part, int) else step(field, part)
+        line = locate(place.node, steps) if steps else place.line
+        if (field, line) not in place.findings.places():
+            place.findings.add(line, field, reason)
+    return settings
+
+
+def _plain(name: str, place: Place, around: Surroundings, top: str, in_list: bool = False) -> Any:
+    """A plain value out of a place, its texts judged on the way. `name` is the nearest key above."""
+    value = place.node.value
+    if isinstance(value, dict):
+        return {key: _plain(key, entry, around, top) for key, entry in place.entries().items()}
+    if isinstance(value, tuple):
+        return [_plain(name, item, around, top, in_list=True) for item in place.items()]
+    if not isinstance(value, str):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and plaintext.is_secret_name(name):
+            place.wrong("a secret must not stand here in plain text: give a reference, env:NAME or file:PATH")
+        return value
+    text = _judge_text(place, name, value, around, allowed=not in_list)
+    is_path = place.path == top and _PATHS.fullmatch(name) is not None and references.find(text) is None
+    return absolute(text, around.base) if is_path else text
+
+
+def _judge_text(place: Place, name: str, text: str, around: Surroundings, *, allowed: bool) -> str:
+    """Reports what is wrong with a text as far as secrets go; answers it with the path of a `file:` made absolute.
+    `allowed` says whether a reference may stand here."""
+    reference = references.find(text)
+    if reference is None:
+        flaw = plaintext.url_flaw(text)
+        if flaw is not None:
+            place.wrong(f"{flaw}: give it as a header or variable, by reference (env:NAME or file:PATH)")
+        elif plaintext.has_secret_shape(text) or (allowed and plaintext.is_secret_name(name)):
+            place.wrong("a secret must not stand here in plain text: give a reference, env:NAME or file:PATH")
+        return text
+    if not allowed:
+        place.wrong(
+            "a secret cannot stand in a list: everybody on the machine can read a program's arguments; use `env`"
+        )
+        return text
+    flaw = references.flaw(reference)
+    if flaw is not None:
+        place.wrong(flaw)
+        return text
+    shown = reference
+    if reference.source == "file":
+        reference = msgspec.structs.replace(reference, name=absolute(reference.name, around.base))
+    if around.secrets is not None:
+        try:
+            around.secrets.resolve(reference.secret)
+        except ConfigError as error:
+            for finding in error.findings:
+                place.wrong(finding.replace(reference.secret, shown.secret).replace(reference.name, shown.name))
+    return str(reference)
+
+
+def absolute(path: str, base: Path) -> str:
+    """A path of the file as an absolute one: `~` is the home directory, relative ones start at the file's directory."""
+    return os.path.normpath(base / Path(path).expanduser())
+
+
+_STEP = re.compile(r"\[(?P<place>[0-9]+|\.\.\.)\]|(?P<key>[^.\[\]]+)")
+
+
+def _steps(path: str) -> list[str | int]:
+    """The steps of a path as `$.env.KEY` or `command[0]`; those that msgspec does not number (`[...]`) end it."""
+    steps: list[str | int] = []
+    for found in _STEP.finditer(path.removeprefix("$")):
+        if found["place"] == "...":
+            break
+        steps.append(int(found["place"]) if found["place"] else found["key"])
+    return steps

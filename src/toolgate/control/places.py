@@ -1,0 +1,184 @@
+"""Typed reading of a source tree: a Place is a node, its path from the top, and the findings that it reports to.
+
+Every reader answers None (or nothing) after reporting what is wrong, so that reading goes on and all findings are made.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+from toolgate.control.source import Findings, Node, closest, step
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+NAME_RULE = "a name is 1 to 40 of a-z, 0-9 and -, and does not begin with -"
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)")
+_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"([0-9]+)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?")
+_SIZE_UNITS = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+LONGEST_TEXT = 4096
+
+
+class Place:
+    """One spot of the file. `line` is where its key stands, or where it begins in a list."""
+
+    def __init__(self, node: Node, path: str, findings: Findings, line: int | None = None) -> None:
+        self.node = node
+        self.path = path
+        self.findings = findings
+        self.line = node.line if line is None else line
+
+    def wrong(self, reason: str, suggestion: str = "") -> None:
+        self.findings.add(self.line, self.path, reason, suggestion)
+
+    def expected(self, what: str) -> None:
+        self.wrong(f"expected {what}, found {self.node.kind}")
+
+    def is_empty(self) -> bool:
+        """Whether this is a list or mapping of nothing."""
+        return self.node.value in (None, (), {})
+
+    def entries(self) -> dict[str, "Place"]:
+        """The places below a mapping, in order; nothing (`servers:`) is an empty one."""
+        value = self.node.value
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.expected("a mapping")
+            return {}
+        lines = self.node.key_lines
+        return {key: Place(node, step(self.path, key), self.findings, lines[key]) for key, node in value.items()}
+
+    def items(self) -> list["Place"]:
+        """The places of a list, in order; nothing is an empty one."""
+        value = self.node.value
+        if value is None:
+            return []
+        if not isinstance(value, tuple):
+            self.expected("a list")
+            return []
+        return [Place(node, f"{self.path}[{place}]", self.findings) for place, node in enumerate(value)]
+
+    def record(self, known: Sequence[str], required: Collection[str] = ()) -> dict[str, "Place"]:
+        """The places below a mapping whose keys are fixed. Unknown and missing keys are findings."""
+        entries = self.entries()
+        for key in [key for key in entries if key not in known]:
+            entries.pop(key).wrong("unknown key", closest(key, known))
+        if self.node.value is None or isinstance(self.node.value, dict):
+            for key in required:
+                if key not in entries:
+                    self.wrong(f"`{key}` is missing")
+        return entries
+
+    def named(self) -> dict[str, "Place"]:
+        """The places below a mapping whose keys are names of the user's choice. A bad name is a finding; its place
+        stays, so that what is below it is read too."""
+        entries = self.entries()
+        for name, place in entries.items():
+            if not NAME.fullmatch(name):
+                place.wrong(NAME_RULE, _as_name(name))
+        return entries
+
+    def text(self) -> str | None:
+        value = self.node.value
+        if isinstance(value, str) and value:
+            if len(value) <= LONGEST_TEXT:
+                return value
+            self.wrong(f"longer than {LONGEST_TEXT} characters")
+        elif isinstance(value, (int, float, bool)):
+            self.wrong(f"expected a text, found {self.node.kind}: put it in quotes")
+        elif value == "":
+            self.wrong("expected a text, found an empty one")
+        else:
+            self.expected("a text")
+        return None
+
+    def flag(self) -> bool | None:
+        if isinstance(self.node.value, bool):
+            return self.node.value
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+        word = self.node.value.lower() if isinstance(self.node.value, str) else ""
+        self.wrong(f"expected true or false, found {self.node.kind}", meant.get(word, closest(word, ("true", "false"))))
+        return None
+
+    def choice(self, options: Sequence[str]) -> str | None:
+        value = self.node.value
+        if isinstance(value, str) and value in options:
+            return value
+        if isinstance(value, str):
+            self.wrong(f"must be one of {', '.join(options)}", closest(value, options))
+        else:
+            self.expected(f"one of {', '.join(options)}")
+        return None
+
+    def seconds(self, least: float, most: float) -> float | None:
+        """A number of seconds, or a text with a unit (`500ms`, `30s`, `2m`, `1h`)."""
+        value = self.node.value
+        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if found is not None:
+            value = float(found[1]) * _DURATION_UNITS[found[2]]
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.expected("seconds, as 60 or 500ms or 2m")
+            return None
+        if not least <= value <= most:
+            self.wrong(f"must be between {least:g} and {most:g} seconds")
+            return None
+        return float(value)
+
+    def size(self, least: int, most: int) -> int | None:
+        """A number of bytes, or a text with a unit (`512KiB`, `8MiB`)."""
+        value = self.node.value
+        found = _SIZE.fullmatch(value) if isinstance(value, str) else None
+        if found is not None and len(found[1]) < 16:
+            value = int(found[1]) * _SIZE_UNITS[found[2] or "B"]
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.expected("bytes, as 65536 or 512KiB or 8MiB")
+            return None
+        if not least <= value <= most:
+            self.wrong(f"must be between {least} and {most} bytes")
+            return None
+        return value
+
+    def moment(self) -> float | None:
+        """A date or time of ISO 8601 as Unix time; without an offset it is UTC, and a date is its first second."""
+        text = self.text()
+        if text is None:
+            return None
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            self.wrong("expected a date or time, as 2027-01-31 or 2027-01-31T12:00:00+01:00")
+            return None
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+    def texts(self) -> list[tuple["Place", str]]:
+        """The texts of a list, with their places; one that stands there twice is a finding."""
+        found: list[tuple[Place, str]] = []
+        seen: set[str] = set()
+        for place in self.items():
+            text = place.text()
+            if text is None:
+                continue
+            if text in seen:
+                place.wrong("this already stands in the list")
+                continue
+            seen.add(text)
+            found.append((place, text))
+        return found
+
+    def references(self, known: Iterable[str], what: str) -> list[str]:
+        """The texts of a list that must be names of something declared; `what` says of what."""
+        names = list(known)
+        found: list[str] = []
+        for place, name in self.texts():
+            if name in names:
+                found.append(name)
+            else:
+                place.wrong(f"no {what} of this name is declared", closest(name, names))
+        return found
+
+
+def _as_name(text: str) -> str:
+    """The legal name that is nearest to this text; empty when there is none."""
+    name = re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:40]
+    return name if NAME.fullmatch(name) else ""

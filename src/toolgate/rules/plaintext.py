@@ -1,0 +1,45 @@
+"""Recognises secrets that stand in plain text where only a reference may: by the name they are given, by their shape,
+and inside URLs. Errs towards silence for texts in general and towards refusal for names that say what they are."""
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+_SECRET_NAME = re.compile(
+    r"(?:^|[_.-])(?:authorization|cookie|token|secret|password|passwd|passphrase|pat|credentials?"
+    r"|(?:api|app|access|account|auth|encryption|functions?|license|master|private|secret|service|signing"
+    r"|subscription)[_-]?key)$",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# The published prefixes of widely used tokens, and the first bytes of a JSON Web Token.
+_SHAPES = re.compile(
+    r"(?:^|[\s=:,\"'])(?:gh[pousr]_[0-9A-Za-z]{20}|github_pat_[0-9A-Za-z_]{20}|glpat-[0-9A-Za-z_-]{16}"
+    r"|xox[abposr]-[0-9A-Za-z-]{10}|sk-[0-9A-Za-z_-]{20}|sk_live_[0-9A-Za-z]{16}|AKIA[0-9A-Z]{16}"
+    r"|AIza[0-9A-Za-z_-]{30}|npm_[0-9A-Za-z]{30}|tg_[0-9A-Za-z]{7}_[0-9A-Za-z]{43}"
+    r"|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY-----)"
+)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a header, variable or setting of this name holds a secret: `Authorization`, `GITHUB_TOKEN`, `apiKey`."""
+    return _SECRET_NAME.search(_CAMEL.sub("_", name)) is not None
+
+
+def has_secret_shape(text: str) -> bool:
+    return _SHAPES.search(text) is not None
+
+
+def url_flaw(text: str) -> str | None:
+    """What secret a URL in this text carries; None when there is none. The answer never repeats it."""
+    for found in _URL.finditer(text):
+        try:
+            parts = urlsplit(found.group())
+        except ValueError:
+            return "this is not a URL"
+        if "@" in parts.netloc:
+            return "a URL must not hold a user name or password"
+        for name, value in parse_qsl(parts.query):
+            if value and is_secret_name(name):
+                return f"a URL must not hold a secret (its parameter `{name}`)"
+    return None
