@@ -1,16 +1,18 @@
-"""Results and definitions of one era as the other may see them (SPEC-DIGEST 9). Pure; raw members are never re-encoded."""
+"""Results and definitions of one era as the other may see them (SPEC-DIGEST 9). Raw members are never re-encoded."""
 
 from typing import Any
 
 import msgspec
 
-from toolgate.model.call import Envelope, Era, Fields, Result
-from toolgate.protocol import jsonrpc
+from toolgate.model.call import Envelope, Era, Fields, Outbound, Result
+from toolgate.model.errors import Fault, NoWayBack, UpstreamError, UpstreamFailed
+from toolgate.protocol import faults, jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
 from toolgate.protocol.methods import METHODS
-from toolgate.protocol.versions import WITHOUT_AUDIO, WITHOUT_RESOURCE_LINKS
+from toolgate.protocol.versions import WITH_URL_ELICITATION, WITHOUT_AUDIO, WITHOUT_RESOURCE_LINKS
 
 _COMPLETE = msgspec.Raw(b'"complete"')
+_NO_CONTENT = msgspec.Raw(b"[]")
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 
 
@@ -30,7 +32,7 @@ def to_modern(body: bytes, method: str, server_info: bytes | None) -> bytes:
 
 
 def to_legacy(result: Result, method: str, version: str) -> bytes:
-    """The result for a handshake-era caller of `version`: modern members stripped, content types it cannot know replaced."""
+    """The result for a handshake-era caller of `version`: modern members stripped, content it cannot know replaced."""
     body = result.body
     downgraded = version in WITHOUT_RESOURCE_LINKS and b'"content"' in body
     if result.era is Era.LEGACY and not downgraded:
@@ -43,7 +45,8 @@ def to_legacy(result: Result, method: str, version: str) -> bytes:
         if structured is not None and not jsonrpc.is_object(structured):
             del parts["structuredContent"]
     if downgraded and method == "tools/call":
-        parts["content"] = _older_content(parts["content"], version)
+        # The word may have stood deeper than the member: a lying server can leave the member out.
+        parts["content"] = _older_content(parts.get("content", _NO_CONTENT), version)
     return jsonrpc.encode(parts)
 
 
@@ -63,6 +66,48 @@ def _older_content(raw: msgspec.Raw, version: str) -> msgspec.Raw:
         else:
             out.append(block)
     return jsonrpc.encode_raw(out)
+
+
+def translate_error(error: jsonrpc.ErrorBody, out: Outbound, era: Era) -> Fault | Result:
+    """The JSON-RPC error of an upstream that was spoken to in `era`, as this caller may see it (SPEC-DIGEST 9.2). A
+    Result where the caller's revision has no such error and must be told in words."""
+    server, caller = out.target.server, out.envelope.era
+    code, data = error.code, None if error.data is msgspec.UNSET else error.data
+    if code == faults.LEGACY_RESOURCE_NOT_FOUND and caller is Era.MODERN and out.method == "resources/read":
+        return UpstreamError(faults.INVALID_PARAMS, error.message, {"uri": out.params["uri"]})
+    if code == faults.INVALID_PARAMS and caller is Era.LEGACY and out.method == "resources/read" and _names_uri(data):
+        return UpstreamError(faults.LEGACY_RESOURCE_NOT_FOUND, error.message, data)
+    if code == faults.HEADER_MISMATCH:
+        return UpstreamFailed(f"server {server!r} refused the mirrored headers of this call: {error.message[:200]}")
+    if code == faults.UNSUPPORTED_VERSION:
+        return UpstreamFailed(f"server {server!r} no longer serves the protocol version that was spoken to it")
+    if code == faults.URL_ELICITATION_REQUIRED and era is Era.LEGACY:
+        return _url_elicitation(error, data, out)
+    return UpstreamError(code, error.message, data)
+
+
+def _names_uri(data: Any) -> bool:
+    return jsonrpc.is_object(data) and "uri" in jsonrpc.fields(data, "data")
+
+
+def _url_elicitation(error: jsonrpc.ErrorBody, data: Any, out: Outbound) -> Fault | Result:
+    """-32042: the server wants the user to visit a URL first. Only a caller that knows this error may get it."""
+    server, caller = out.target.server, out.envelope
+    knows_url = _knows_url(caller.capabilities)
+    if caller.era is Era.MODERN:
+        message = f"server {server!r} asks its user to visit a URL first, which cannot be put to this client"
+        if knows_url:
+            return NoWayBack(f"{message}: the server speaks an older revision, which is not bridged")
+        return UpstreamError(faults.MISSING_CAPABILITY, message, {"requiredCapabilities": {"elicitation": {"url": {}}}})
+    if (caller.version in WITH_URL_ELICITATION and knows_url) or out.method != "tools/call":
+        return UpstreamError(error.code, error.message, data)
+    text = f"{error.message or 'A URL must be visited first.'} (server {server!r} asks for it; this client cannot)"
+    return Result(jsonrpc.encode({"content": [{"type": "text", "text": text}], "isError": True}), Era.LEGACY, True)
+
+
+def _knows_url(capabilities: bytes) -> bool:
+    elicitation = jsonrpc.fields(capabilities, "capabilities").get("elicitation")
+    return elicitation is not None and jsonrpc.is_object(elicitation) and "url" in jsonrpc.fields(elicitation)
 
 
 def definition_for_legacy(definition: Fields) -> Fields:

@@ -9,6 +9,9 @@ SERVED = (*MODERN_VERSIONS, *LEGACY_VERSIONS)
 WITH_BATCHES = frozenset({"2025-03-26"})
 """Revisions in which a client may send an array of messages (SPEC-DIGEST 3)."""
 
+WITH_URL_ELICITATION = frozenset({"2025-11-25"})
+"""Handshake-era revisions that know error -32042 (SPEC-DIGEST 9.2)."""
+
 WITHOUT_RESOURCE_LINKS = frozenset({"2024-11-05", "2025-03-26"})
 WITHOUT_AUDIO = frozenset({"2024-11-05"})
 
