@@ -96,6 +96,7 @@ def register_tools(server: DualEraServer) -> None:
     """Tools that answer, log, report progress, fail, and change the lists."""
     _register_contents(server)
     _register_behaviours(server)
+    _register_refusals(server)
     _register_changes(server)
 
 
@@ -166,6 +167,15 @@ def _register_behaviours(server: DualEraServer) -> None:
         return f"reported to {received_meta(ctx).get('progressToken')}"
 
     @server.tool()
+    async def test_reconnection(ctx: ANY_CONTEXT) -> str:
+        """Hangs up its stream in the middle; the answer waits for a client that resumes."""
+        await ctx.close_sse_stream()
+        await anyio.sleep(RECONNECT_SECONDS)
+        return "Reconnection test completed"
+
+
+def _register_refusals(server: DualEraServer) -> None:
+    @server.tool()
     def test_error_handling() -> str:
         """Always fails."""
         raise ToolError("This tool intentionally returns an error for testing")
@@ -183,13 +193,6 @@ def _register_behaviours(server: DualEraServer) -> None:
             message="This tool needs a client with the capability sampling.",
             data={"requiredCapabilities": {"sampling": {}}},
         )
-
-    @server.tool()
-    async def test_reconnection(ctx: ANY_CONTEXT) -> str:
-        """Hangs up its stream in the middle; the answer waits for a client that resumes."""
-        await ctx.close_sse_stream()
-        await anyio.sleep(RECONNECT_SECONDS)
-        return "Reconnection test completed"
 
 
 def _register_changes(server: DualEraServer) -> None:
