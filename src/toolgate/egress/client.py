@@ -40,7 +40,10 @@ def _split(origin: str, server: str) -> tuple[str, str, int]:
         port = parts.port
         host = parts.hostname or ""
         if ":" in host:
-            host = str(IPv6Address(host))
+            address = IPv6Address(host)
+            if address.scope_id is not None:
+                raise _bad(server, "its address is bound to one network interface")
+            host = str(address)
     except ValueError as error:
         raise _bad(server, "it is malformed") from error
     if parts.scheme not in _PORTS:

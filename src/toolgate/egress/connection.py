@@ -47,9 +47,9 @@ class Connection(asyncio.Protocol):
     """`limit` is the most bytes of one body. `closed` says that it must not be used again; `expires` is loop time."""
 
     __slots__ = (
-        "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop", "_parser", "_parts",
-        "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed", "expires", "idle_since",
-        "unsent", "uses",
+        "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop", "_parser",
+        "_parts", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed", "expires",
+        "idle_since", "unsent", "uses",
     )  # fmt: skip
 
     def __init__(self, keeper: Keeper, server: str, limit: int) -> None:

@@ -45,6 +45,11 @@ class Route:
         self._closed = False
         self._emptied: asyncio.Event | None = None
 
+    @property
+    def idle(self) -> int:
+        """Connections that wait for a request."""
+        return len(self._idle)
+
     def prepare(self, headers: Sequence[tuple[str, str]], /) -> bytes:
         """Headers that many requests share, checked and written once, for `send(..., prepared=...)`."""
         return self._writer.block(headers)
