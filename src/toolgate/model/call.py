@@ -1,4 +1,4 @@
-"""The values of the data plane, in the order in which one request becomes them: Arrival -> Call -> Outbound -> Result."""
+"""The values of the data plane, in the order in which a request becomes them: Arrival, Call, Outbound, Result."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -36,10 +36,11 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A well-formed request from someone not yet identified. `mirrored` holds `Mcp-Param-*` headers (lower-case token ->
-    raw value); None where the transport has no header layer. `size` is the body's bytes."""
+    """A well-formed request from someone not yet identified. `wire_id` is its JSON-RPC id, byte for byte; `mirrored` holds `Mcp-Param-*` headers (lower-case token
+    -> raw value); None where the transport has no header layer. `size` is the body's bytes."""
 
     id: str
+    wire_id: bytes
     endpoint: str
     method: str
     params: Fields
@@ -50,9 +51,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
-    """A request by a known principal for a known target: complete when born. `deadline` is in seconds of `time.perf_counter`."""
+    """A request by a known principal for a known target: complete when born. `deadline` is in seconds of
+    `time.perf_counter`."""
 
     id: str
+    wire_id: bytes
     endpoint: Endpoint
     method: str
     params: Fields

@@ -1,27 +1,27 @@
 """The one tree of errors.
 
-    ToolgateError
-    ├── ConfigError                 the configuration is wrong; nothing was changed
-    └── Fault                       ends one call; `protocol.faults` maps each class to the wire
-        ├── Invalid                 the caller's message is wrong
-        │   ├── ParseFailed             not JSON
-        │   ├── BadRequest              JSON, but not one well-formed message
-        │   ├── UnknownMethod           no such method in this revision, or no visible server offers it
-        │   ├── InvalidParams           parameters, cursor, or request state are wrong
-        │   │   └── UnknownTarget           no such tool, prompt or resource here
-        │   ├── HeaderMismatch          mirrored headers disagree with the body
-        │   ├── MissingCapability       the server needs a capability that the caller did not declare
-        │   ├── UnsupportedVersion      a protocol version that is not served
-        │   ├── UnknownEndpoint         no such URL
-        │   └── UnknownSession          a session id that is foreign, deleted or expired
-        ├── Unauthenticated         no credential, or a bad one
-        ├── Denied                  known, but not allowed
-        ├── Limited                 too much or too many
-        ├── TimedOut                the upstream did not answer before the deadline
-        ├── Cancelled               the caller took the call back
-        ├── NoWayBack               a server asked the caller something that this caller cannot be asked
-        ├── UpstreamFailed          the upstream is down, lying or hostile; names the server
-        └── UpstreamError           the upstream answered with a JSON-RPC error of its own, passed on
+ToolgateError
+├── ConfigError                 the configuration is wrong; nothing was changed
+└── Fault                       ends one call; `protocol.faults` maps each class to the wire
+    ├── Invalid                 the caller's message is wrong
+    │   ├── ParseFailed             not JSON
+    │   ├── BadRequest              JSON, but not one well-formed message
+    │   ├── UnknownMethod           no such method in this revision, or no visible server offers it
+    │   ├── InvalidParams           parameters, cursor, or request state are wrong
+    │   │   └── UnknownTarget           no such tool, prompt or resource here
+    │   ├── HeaderMismatch          mirrored headers disagree with the body
+    │   ├── MissingCapability       the server needs a capability that the caller did not declare
+    │   ├── UnsupportedVersion      a protocol version that is not served
+    │   ├── UnknownEndpoint         no such URL
+    │   └── UnknownSession          a session id that is foreign, deleted or expired
+    ├── Unauthenticated         no credential, or a bad one
+    ├── Denied                  known, but not allowed
+    ├── Limited                 too much or too many
+    ├── TimedOut                the upstream did not answer before the deadline
+    ├── Cancelled               the caller took the call back
+    ├── NoWayBack               a server asked the caller something that this caller cannot be asked
+    ├── UpstreamFailed          the upstream is down, lying or hostile; names the server
+    └── UpstreamError           the upstream answered with a JSON-RPC error of its own, passed on
 """
 
 from enum import StrEnum

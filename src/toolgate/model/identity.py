@@ -17,10 +17,11 @@ NO_CREDENTIAL = Credential("none")
 
 
 class Principal(msgspec.Struct, frozen=True, gc=False):
-    """Who calls. `id` is stable (`key:NAME`); `subjects` are all names that a grant may use for it (itself and its teams).
+    """Who calls. `id` is stable (`key:NAME`); `subjects` are all names that a grant may use for it (itself and its
+    teams).
 
-    `observer` may read the metrics and every caller's records; it gives no right to call anything. `expires` is Unix time in
-    seconds, from which the credential is refused.
+    `observer` may read the metrics and every caller's records; it gives no right to call anything. `expires` is Unix
+    time in seconds, from which the credential is refused.
     """
 
     id: str

@@ -7,8 +7,8 @@ from toolgate.model.errors import Outcome
 
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """How one Arrival went. `at` is Unix time in seconds; durations are seconds; `upstream_s` is the time spent waiting
-    for the upstream, so that `duration_s - upstream_s` is the gateway's own. `client` is the JSON object with which the client names itself
-    (empty: it did not). Arguments and results are not in it."""
+    for the upstream, so that `duration_s - upstream_s` is the gateway's own. `client` is the JSON object with which the
+    client names itself (empty: it did not). Arguments and results are not in it."""
 
     id: str
     at: float

@@ -10,7 +10,8 @@ from toolgate.model.identity import Principal
 
 
 class MirroredParam(msgspec.Struct, frozen=True):
-    """One argument that must be mirrored in `Mcp-Param-<token>` (SPEC-DIGEST 2.3). `path` are property names from the root."""
+    """One argument that must be mirrored in `Mcp-Param-<token>` (SPEC-DIGEST 2.3). `path` are property names from the
+    root."""
 
     token: str
     path: tuple[str, ...]
@@ -18,11 +19,11 @@ class MirroredParam(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """One offer seen from inside. `part` and `bit` are its place in every row; `server` and `name` are the upstream's own,
-    `public` the name on its endpoint.
+    """One offer seen from inside. `part` and `bit` are its place in every row; `server` and `name` are the upstream's
+    own, `public` the name on its endpoint.
 
-    `run` is the fold of exactly the stages that this target needs, ending in dispatch; `timeout` the most seconds that it
-    may take (0: no bound). `pattern` is a compiled regular expression for templates and for unlisted resources.
+    `run` is the fold of exactly the stages that this target needs, ending in dispatch; `timeout` the most seconds that
+    it may take (0: no bound). `pattern` is a compiled regular expression for templates and for unlisted resources.
     """
 
     part: str
@@ -38,8 +39,9 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, eq=False, weakref=True):
-    """The rights of one principal set: per part (server or virtual server) a row of bits; bit i allows its target i, and an
-    absent part allows nothing. `denied_uris` (server pattern, URI pattern) are checked where a URI was not listed itself.
+    """The rights of one principal set: per part (server or virtual server) a row of bits; bit i allows its target i,
+    and an absent part allows nothing. `denied_uris` (server pattern, URI pattern) are checked where a URI was not
+    listed itself.
 
     Compared by identity: what is rendered for one row is kept for as long as that row lives.
     """
@@ -64,8 +66,8 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One URL: `name` is a server's or virtual server's, or empty for the aggregate `/mcp`.
 
-    `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row: filled
-    on first use, dropped with the row or the endpoint.
+    `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row:
+    filled on first use, dropped with the row or the endpoint.
     """
 
     name: str
