@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 
 from toolgate.control.declared_access import Subjects, find_shadowed, read_grants, read_keys, read_teams
-from toolgate.control.declared_servers import Kinds, Surroundings, read_servers
+from toolgate.control.declared_servers import Surroundings, read_servers
 from toolgate.control.declared_virtual import read_virtual
+from toolgate.control.kinds import Kinds
 from toolgate.control.places import Place
 from toolgate.control.source import MOST_CHARACTERS, Findings, parse
 from toolgate.model.declared import Declared

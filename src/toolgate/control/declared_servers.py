@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import msgspec
 
+from toolgate.control.kinds import Kinds
 from toolgate.control.places import Place
 from toolgate.control.source import closest, locate, step
 from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, EraChoice, ServerSpec, Sharing
@@ -29,18 +29,6 @@ _RESERVED_HEADERS = frozenset({
     "keep-alive", "last-event-id", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
 })  # fmt: skip
 _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
-
-
-class Kinds(msgspec.Struct, frozen=True):
-    """What the loader must know of server kinds; the caller has the extensions.
-
-    `names` are all kinds. `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for each
-    thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty for the whole.
-    """
-
-    names: Sequence[str]
-    fields: Callable[[str], Sequence[str]]
-    validate: Callable[[str, dict[str, Any]], Sequence[tuple[str, str]]]
 
 
 class Surroundings(msgspec.Struct, frozen=True):

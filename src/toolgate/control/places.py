@@ -8,14 +8,11 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from toolgate.control.source import Findings, Node, closest, step
+from toolgate.rules import units
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 NAME_RULE = "a name is 1 to 40 of a-z, 0-9 and -, and does not begin with -"
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h)")
-_DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_SIZE = re.compile(r"([0-9]+)\s*(B|kB|KB|MB|GB|KiB|MiB|GiB)?")
-_SIZE_UNITS = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 LONGEST_TEXT = 4096
 
 
@@ -114,11 +111,10 @@ class Place:
     def seconds(self, least: float, most: float) -> float | None:
         """A number of seconds, or a text with a unit (`500ms`, `30s`, `2m`, `1h`)."""
         value = self.node.value
-        found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        if found is not None:
-            value = float(found[1]) * _DURATION_UNITS[found[2]]
+        if isinstance(value, str):
+            value = units.seconds(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            self.expected("seconds, as 60 or 500ms or 2m")
+            self.expected(units.SECONDS_FORMS)
             return None
         if not least <= value <= most:
             self.wrong(f"must be between {least:g} and {most:g} seconds")
@@ -128,11 +124,10 @@ class Place:
     def size(self, least: int, most: int) -> int | None:
         """A number of bytes, or a text with a unit (`512KiB`, `8MiB`)."""
         value = self.node.value
-        found = _SIZE.fullmatch(value) if isinstance(value, str) else None
-        if found is not None and len(found[1]) < 16:
-            value = int(found[1]) * _SIZE_UNITS[found[2] or "B"]
+        if isinstance(value, str):
+            value = units.size(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            self.expected("bytes, as 65536 or 512KiB or 8MiB")
+            self.expected(units.BYTES_FORMS)
             return None
         if not least <= value <= most:
             self.wrong(f"must be between {least} and {most} bytes")

@@ -92,9 +92,9 @@ class Findings:
         return ConfigError(tuple(finding.text(file) for finding in sorted(set(self._found))))
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant; empty when none is near."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known word that was probably meant; empty when none is alike enough (0 to 1)."""
+    near = get_close_matches(word, list(known), n=1, cutoff=likeness)
     return near[0] if near else ""
 
 

@@ -1,0 +1,84 @@
+"""What the loader must know of server kinds, and how a kind's settings are judged against its msgspec Struct."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Kinds(msgspec.Struct, frozen=True):
+    """`names` are all kinds; `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for
+    each thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty for the whole."""
+
+    names: Sequence[str]
+    fields: Callable[[str], Sequence[str]]
+    validate: Callable[[str, dict[str, Any]], Sequence[tuple[str, str]]]
+
+
+def kinds_of(settings: Mapping[str, Callable[[], type[msgspec.Struct]]]) -> Kinds:
+    """From each kind's `Settings`, asked for when a file first uses the kind, so that unused kinds are not loaded."""
+    return Kinds(
+        names=tuple(settings),
+        fields=lambda kind: tuple(field.encode_name for field in msgspec.structs.fields(settings[kind]())),
+        validate=lambda kind, values: flaws(settings[kind](), values),
+    )
+
+
+def convert_settings(struct: type[S], values: Mapping[str, Any]) -> S:
+    """Plain values as a kind's `Settings`. Raises msgspec.ValidationError."""
+    return msgspec.convert(values, struct, dec_hook=_path)
+
+
+def flaws(struct: type[msgspec.Struct], values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(path, reason) for each field that does not fit; what fields say together is judged when each fits. Reasons name
+    types, never values."""
+    found: list[tuple[str, str]] = []
+    for field in msgspec.structs.fields(struct):
+        name = field.encode_name
+        if name in values:
+            try:
+                msgspec.convert(values[name], field.type, dec_hook=_path)
+            except msgspec.ValidationError as error:
+                reason, path = _parts(error)
+                found.append((name + path, reason))
+        elif field.required:
+            found.append(("", f"`{name}` is missing"))
+    if found:
+        return found
+    try:
+        convert_settings(struct, values)
+    except msgspec.ValidationError as error:
+        reason, path = _parts(error)
+        return [(path.removeprefix("."), reason)]
+    return []
+
+
+def _path(wanted: type, value: Any) -> Any:
+    """msgspec knows no paths; settings may."""
+    if wanted is Path and isinstance(value, str):
+        return Path(value)
+    raise msgspec.ValidationError(f"Expected `{wanted.__name__}`")
+
+
+def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
+    """msgspec's message and path apart: "Expected `str`, got `int` - at `$.env[...]`" -> reason, ".env[...]"."""
+    reason, _, path = str(error).partition(" - at `$")
+    reason = reason[:1].lower() + reason[1:]
+    for name, told in _TYPES.items():
+        reason = reason.replace(f"`{name}`", told)
+    return reason, path.removesuffix("`")
+
+
+_TYPES = {
+    "str": "a text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "nothing",
+    "Path": "a path",
+}
