@@ -111,6 +111,7 @@ BAD = [
     pytest.param(
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", "'gzip, chunked'", id="gzip, chunked"
     ),
+    pytest.param(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 102 + b"\r\n", "more than 100 repeated headers", id="repeated"),
     pytest.param(answer(b"x" * 2000), "larger than the limit of 1000 bytes", id="long"),
     pytest.param(
         b"HTTP/1.1 200 OK\r\ncontent-length: 2000\r\n\r\n", "larger than the limit of 1000 bytes", id="announced"
@@ -159,7 +160,7 @@ async def test_an_endless_answer_is_cut(start: bytes, endless: bytes):
             await line.send(endless)
 
     async with talking(handler, limit=200_000) as (route, _):
-        with pytest.raises(UpstreamFailed, match=r"limit|bytes of headers|head of its answer"):
+        with pytest.raises(UpstreamFailed, match=r"limit|bytes of headers|head of its answer|repeated headers"):
             await read(await route.send("GET", "/", []))
 
 

@@ -7,7 +7,6 @@ from typing import Protocol
 from toolgate.model.errors import UpstreamFailed
 
 HIGH_WATER = 256 * 1024  # bytes of a stream held for a slow reader before the connection stops being read
-LOW_WATER = 64 * 1024
 
 
 class Source(Protocol):
@@ -48,15 +47,14 @@ class StreamedAnswer:
     It holds its connection until the stream ends or `close()` is called.
     """
 
-    __slots__ = ("_chunks", "_ended", "_error", "_paused", "_size", "_source", "_waiter", "body", "headers", "status")
+    __slots__ = ("_buffer", "_ended", "_error", "_paused", "_source", "_waiter", "body", "headers", "status")
 
     def __init__(self, source: Source, status: int, headers: Mapping[str, str]) -> None:
         self.status = status
         self.headers = headers
         self.body = b""
         self._source = source
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._buffer = bytearray()
         self._paused = False
         self._ended = False
         self._error: UpstreamFailed | None = None
@@ -69,10 +67,9 @@ class StreamedAnswer:
         Cancelling the reader drops the connection.
         """
         while True:
-            if self._chunks:
-                data = b"".join(self._chunks)
-                self._chunks.clear()
-                self._size = 0
+            if self._buffer:
+                data = bytes(self._buffer)
+                self._buffer.clear()
                 self._resume()
                 yield data
             elif self._error is not None:
@@ -92,14 +89,13 @@ class StreamedAnswer:
     def close(self) -> None:
         """Drops the connection unless the stream has ended. What was not yet read is gone."""
         if not self._ended:
-            self._chunks.clear()
+            self._buffer.clear()
             self.fail(self._source.failed("the stream was closed on this side"))
             self._source.abandon()
 
     def feed(self, data: bytes) -> None:
-        self._chunks.append(data)
-        self._size += len(data)
-        if self._size > HIGH_WATER and not self._paused:
+        self._buffer += data
+        if len(self._buffer) > HIGH_WATER and not self._paused:
             self._paused = True
             self._source.pause()
         self._wake()

@@ -17,6 +17,7 @@ from toolgate.model.errors import UpstreamFailed
 HEAD_LIMIT = 64 * 1024  # bytes of status line and headers, interim answers, chunk headers and trailers together
 IDLE = 4.0  # seconds; common servers close after 5
 _DOUBTFUL = 0.5  # seconds idle after which the socket is asked whether the peer hung up
+_REPEATS = 100  # headers of one answer that have the name of an earlier one
 _LARGE = 64 * 1024  # bytes from which a request may outlive its answer
 
 
@@ -47,9 +48,9 @@ class Connection(asyncio.Protocol):
     """`limit` is the most bytes of one body. `closed` says that it must not be used again; `expires` is loop time."""
 
     __slots__ = (
-        "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop", "_parser",
-        "_parts", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed", "expires",
-        "idle_since", "unsent", "uses",
+        "_body", "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop",
+        "_parser", "_repeats", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed",
+        "expires", "idle_since", "unsent", "uses",
     )  # fmt: skip
 
     def __init__(self, keeper: Keeper, server: str, limit: int) -> None:
@@ -62,7 +63,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[Answer] | None = None
         self._stream: StreamedAnswer | None = None
         self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
+        self._repeats = 0
+        self._body: bytes | bytearray = b""
         self._status = 0
         self._size = 0
         self._wire = 0
@@ -87,7 +89,7 @@ class Connection(asyncio.Protocol):
         waiter = self._waiter = self._loop.create_future()
         self._stream = None
         self._headers = {}
-        self._parts = []
+        self._body = b""
         self._size = self._wire = 0
         self._head_done = self._done = False
         self._large = len(request) > _LARGE
@@ -198,6 +200,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         if self._done:
             raise self._refuse("more than one answer to one request")
+        self._repeats = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._head_done:  # trailers; nothing in MCP uses them
@@ -205,6 +208,9 @@ class Connection(asyncio.Protocol):
         key = _names[name]
         text = value.decode("latin-1")
         if key in self._headers:
+            self._repeats += 1  # joining costs the square of their number
+            if self._repeats > _REPEATS:
+                raise self._refuse(f"more than {_REPEATS} repeated headers in its answer")
             text = f"{self._headers[key]}, {text}"
         self._headers[key] = text
 
@@ -231,8 +237,12 @@ class Connection(asyncio.Protocol):
             self._stream.feed(data)
         elif self._size > self._limit:
             raise self._refuse(f"its answer is larger than the limit of {self._limit} bytes")
-        else:
-            self._parts.append(data)
+        elif not self._body:
+            self._body = data
+        elif isinstance(self._body, bytearray):
+            self._body += data
+        else:  # not a list of parts: many tiny chunks would cost far more memory than they hold
+            self._body = bytearray(self._body) + data
 
     def on_message_complete(self) -> None:
         if self._head_done:
@@ -249,8 +259,8 @@ class Connection(asyncio.Protocol):
         if stream is not None:
             stream.end()
         if waiter is not None and not waiter.done():
-            waiter.set_result(stream or WholeAnswer(self._status, self._headers, b"".join(self._parts)))
-        self._parts = []
+            waiter.set_result(stream or WholeAnswer(self._status, self._headers, bytes(self._body)))
+        self._body = b""
         if self._large and self._transport is not None:
             reusable = reusable and self._transport.get_write_buffer_size() == 0
         if not reusable or self.closed:
