@@ -1,4 +1,4 @@
-"""Every seam of the house, one to four methods each. Implementations live on the outer ring; the planes see only these."""
+"""Every seam of the house, one to four methods each. The outer ring implements them; the planes see only these."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -23,7 +23,8 @@ class Caller(Protocol):
         ...
 
     async def ask(self, method: str, params: bytes, /) -> bytes:
-        """Puts a server's request to the caller and returns the result object. Raises NoWayBack where the era has none."""
+        """Puts a server's request to the caller and returns the result object. Raises NoWayBack where the era has
+        none."""
         ...
 
 
@@ -85,17 +86,32 @@ class HttpAnswer(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives the connection back if the answer is complete, else drops it (which a modern server reads as cancellation)."""
+        """Gives the connection back if the answer is complete, else drops it (which a modern server reads as
+        cancellation)."""
         ...
 
 
 class HttpRoute(Protocol):
     """One remote origin with its pool of kept-alive connections and its trust settings."""
 
+    def prepare(self, headers: Sequence[tuple[str, str]], /) -> bytes:
+        """Headers that many requests share, checked and written once."""
+        ...
+
     async def send(
-        self, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes = b"", /
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes = b"",
+        /,
+        *,
+        prepared: bytes = b"",
+        idempotent: bool = False,
     ) -> HttpAnswer:
-        """One request. Raises UpstreamFailed: refused, reset, too large, malformed, or an address that may not be dialled."""
+        """One request. Raises UpstreamFailed: refused, reset, too large, malformed, or an address that may not be
+        dialled. Only what is `idempotent` (or such by its method) may be sent again when a kept-alive connection turns
+        out dead."""
         ...
 
     async def close(self) -> None: ...
@@ -104,9 +120,11 @@ class HttpRoute(Protocol):
 class Http(Protocol):
     """The outgoing HTTP client: every address is judged when it is dialled."""
 
-    def route(self, origin: str, /, *, server: str, limit: int, ca_file: Path | None = None, private: bool = True) -> HttpRoute:
-        """`origin` is scheme://host[:port]; `limit` the most bytes of one body; `private` allows addresses of this machine
-        and its networks (never link-local or metadata ones); `server` names the upstream in errors."""
+    def route(
+        self, origin: str, /, *, server: str, limit: int, ca_file: Path | None = None, private: bool = True
+    ) -> HttpRoute:
+        """`origin` is scheme://host[:port]; `limit` the most bytes of one body; `private` allows addresses of this
+        machine and its networks (never link-local or metadata ones); `server` names the upstream in errors."""
         ...
 
 
@@ -126,8 +144,8 @@ class SessionState(Protocol):
 
 
 class Sessions(Protocol):
-    """State of handshake-era sessions, bounded; a shared store can serve it for many replicas. `session` is the uid that
-    the session's id seals."""
+    """State of handshake-era sessions, bounded; a shared store can serve it for many replicas. `session` is the uid
+    that the session's id seals."""
 
     def state(self, session: str, /) -> SessionState | None:
         """The session's state, fresh if nothing is known of it; None when it was ended."""

@@ -84,7 +84,9 @@ def _parts(source: Source, previous: Compiled | None) -> Generator[None, None, d
 
 def _same_server(name: str, now: Source, before: Source) -> bool:
     same_spec = _spec(now, name) is _spec(before, name)
-    return same_spec and now.discoveries[name] is before.discoveries.get(name) and now.runs[name] is before.runs.get(name)
+    return (
+        same_spec and now.discoveries[name] is before.discoveries.get(name) and now.runs[name] is before.runs.get(name)
+    )
 
 
 def _spec(source: Source, name: str) -> Any:
@@ -116,7 +118,7 @@ def _endpoints(
 
 def _empty(name: str) -> Endpoint:
     """The endpoint of a server that has not been reached: it serves nothing, and `Snapshot.notes` says why."""
-    kinds = dict.fromkeys(("tools", "prompts", "resources"), {"listChanged": True})
+    kinds: dict[str, Any] = {name: {"listChanged": True} for name in ("tools", "prompts", "resources")}
     return Endpoint(name, {}, {}, {}, (), {}, kinds, None, WeakKeyDictionary())
 
 
@@ -236,5 +238,3 @@ def _row(
     if before is not None and before.parts == own and before.denied_uris == denied:
         return before
     return Row(own, denied)
-
-

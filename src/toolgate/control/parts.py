@@ -104,9 +104,7 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part]) -> Step:
     own_lists = yield from _listed(placed, "own")
     merged_lists = yield from _listed(placed, "merged")
     capabilities = tuple(raw for _, source in sources for raw in source.capabilities)
-    return Part(
-        spec.name, tuple(placed), tuple(known), own_lists, merged_lists, None, capabilities, spec.description
-    )
+    return Part(spec.name, tuple(placed), tuple(known), own_lists, merged_lists, None, capabilities, spec.description)
 
 
 def _target(
@@ -169,4 +167,6 @@ def listed(place: Placed, target: Target) -> Listed:
     legacy = bridge.definition_for_legacy(definition)
     encoded = jsonrpc.encode(modern)
     same = legacy is modern
-    return Listed(target.part, target.bit, (target.part, target.public), encoded, encoded if same else jsonrpc.encode(legacy))
+    return Listed(
+        target.part, target.bit, (target.part, target.public), encoded, encoded if same else jsonrpc.encode(legacy)
+    )

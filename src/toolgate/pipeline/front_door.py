@@ -87,6 +87,7 @@ class FrontDoor:
         target = self._target(arrival, endpoint, snapshot, row)
         return Call(
             arrival.id,
+            arrival.wire_id,
             endpoint,
             arrival.method,
             arrival.params,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
 from typing import Generic, Protocol, TypeVar
 
@@ -44,7 +44,7 @@ class KeyedPool(Generic[T]):
         self._sweeper: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def lease(self, key: Hashable) -> AsyncIterator[T]:
+    async def lease(self, key: Hashable) -> AsyncGenerator[T]:
         """The open thing of this key, for as long as the block runs. Raises what `make` raised, or Limited."""
         entry = self._entries.get(key)
         if entry is None:

@@ -17,7 +17,7 @@ Ask = Callable[[str, Fields], Awaitable[bytes]]
 
 
 async def survey(ask: Ask, found: Introduction, eras: frozenset[str], *, server: str, max_bytes: int) -> Discovery:
-    """All offers of the server. `eras` is the set that it serves. Raises UpstreamFailed when it lies or does not end."""
+    """All offers of the server. `eras` is the set that it serves. Raises UpstreamFailed when it lies or never ends."""
     capabilities = jsonrpc.fields(found.capabilities, "capabilities")
     offers: list[Offer] = []
     for kind in OfferKind:
@@ -60,4 +60,7 @@ async def _list(ask: Ask, kind: OfferKind, server: str, max_bytes: int) -> list[
 
 def _distinct(offers: list[Offer]) -> list[Offer]:
     """The first of each name: a second one could never be called."""
-    return list({(offer.kind, offer.name): offer for offer in reversed(offers)}.values())[::-1]
+    first: dict[tuple[OfferKind, str], Offer] = {}
+    for offer in offers:
+        first.setdefault((offer.kind, offer.name), offer)
+    return list(first.values())

@@ -1,7 +1,7 @@
 """Capabilities: what an endpoint of many servers can honour, and what of a caller's may be shown to an upstream."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -14,9 +14,7 @@ def merge_server(discovered: Iterable[bytes], *, kinds: frozenset[str]) -> dict[
     they come from the snapshot itself. `kinds` are the top members for which there are offers (`tools`, ...)."""
     merged: dict[str, Any] = {}
     for raw in discovered:
-        capabilities: Any = msgspec.json.decode(raw)
-        if not isinstance(capabilities, dict):
-            continue
+        capabilities = _object(raw)
         for name in ("tools", "prompts"):
             if name in capabilities or name in kinds:
                 merged[name] = {"listChanged": True}
@@ -30,15 +28,19 @@ def merge_server(discovered: Iterable[bytes], *, kinds: frozenset[str]) -> dict[
 
 def _merge_resources(merged: dict[str, Any], capabilities: Mapping[str, Any]) -> None:
     known = merged.setdefault("resources", {"listChanged": True})
-    own: Any = capabilities.get("resources")
-    if isinstance(own, dict) and own.get("subscribe"):
+    own = capabilities.get("resources")
+    if isinstance(own, dict) and cast("dict[str, Any]", own).get("subscribe"):
         known["subscribe"] = True
 
 
 def relayed(capabilities: bytes) -> bytes:
     """The subset of a caller's capabilities that an upstream of the caller's own era may use, in a fixed order, so that
     equal sets have equal bytes."""
-    declared: Any = msgspec.json.decode(capabilities)
-    if not isinstance(declared, dict):
-        return b"{}"
+    declared = _object(capabilities)
     return msgspec.json.encode({name: declared[name] for name in RELAYED if name in declared}, order="sorted")
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    """A JSON object; anything else is empty."""
+    value: Any = msgspec.json.decode(raw)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

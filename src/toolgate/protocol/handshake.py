@@ -93,13 +93,9 @@ def open_session(seal: Seal, text: str, *, principal: str, endpoint: str, now: f
     return session
 
 
-def initialize_result(session: Negotiated, capabilities: Any, server: Any, instructions: str | None) -> bytes:
+def initialize_result(version: str, capabilities: Any, server: Any, instructions: str | None) -> bytes:
     """The answer to `initialize`."""
-    result: dict[str, Any] = {
-        "protocolVersion": session.version,
-        "capabilities": capabilities,
-        "serverInfo": server,
-    }
+    result: dict[str, Any] = {"protocolVersion": version, "capabilities": capabilities, "serverInfo": server}
     if instructions is not None:
         result["instructions"] = instructions
     return msgspec.json.encode(result)

@@ -68,6 +68,9 @@ def decode(body: bytes) -> Message:
     """One frame. Raises ParseFailed for what is not JSON, BadRequest for JSON that is no JSON-RPC 2.0 message."""
     check_depth(body)
     try:
+        # Raw members are not looked into, so that bytes which are no UTF-8 would go out as they came in.
+        if not body.isascii():
+            body.decode()
         message = _decode_message(body)
     except msgspec.ValidationError as error:
         raise BadRequest(f"not a JSON-RPC message: {error}") from None
@@ -111,7 +114,7 @@ def fields(raw: msgspec.Raw | bytes | msgspec.UnsetType, what: str = "params") -
 
 def is_object(raw: msgspec.Raw | msgspec.UnsetType | None) -> bool:
     """Whether a raw member is a JSON object."""
-    return isinstance(raw, msgspec.Raw) and memoryview(raw)[:1] == b"{"
+    return isinstance(raw, msgspec.Raw) and bytes(memoryview(raw)[:1]) == b"{"
 
 
 def text(raw: msgspec.Raw | None) -> str | None:

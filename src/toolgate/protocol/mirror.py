@@ -112,7 +112,7 @@ def check_params(mirrored: Mapping[str, str], params: tuple[MirroredParam, ...],
 
     `mirrored` maps lower-case tokens to raw header values. Headers that no annotation asks for are left alone.
     """
-    values = _decode(arguments) if params else {}
+    values: Any = _decode(arguments) if params else {}
     for param in params:
         value = _at(values, param.path)
         header = mirrored.get(param.token.lower())

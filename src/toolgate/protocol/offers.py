@@ -40,8 +40,8 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def page(kind: OfferKind, result: Fields, server: str) -> Page:
-    """Reads the result of one list request. Raises UpstreamFailed when it is no such list. Definitions without a name of
-    their own are left out: nobody could call them."""
+    """Reads the result of one list request. Raises UpstreamFailed when it is no such list. Definitions without a name
+    of their own are left out: nobody could call them."""
     raw = result.get(kind.value)
     try:
         definitions = _decode_list(raw if raw is not None else b"null")

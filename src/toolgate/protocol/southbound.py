@@ -109,7 +109,7 @@ def initialize_params(capabilities: bytes, version: str = LATEST_LEGACY) -> byte
 
 def level_to_set(current: str | None, wanted: str | None, capabilities: bytes) -> str | None:
     """The level to ask a handshake-era session for; None when `current` is verbose enough, or the server has no
-    `logging`. A session shared by many stays at the most verbose level that anyone wanted; `relay` filters per caller."""
+    `logging`. A session shared by many stays at the most verbose level that anyone wanted; `relay` filters."""
     if wanted is None or (current is not None and LOG_LEVELS.index(current) <= LOG_LEVELS.index(wanted)):
         return None
     return wanted if "logging" in _object(capabilities) else None

@@ -1,0 +1,229 @@
+"""The MCP endpoints over HTTP: what a request must show before its body counts, its era, and its answer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from toolgate.edge import modern
+from toolgate.edge.exchange import Exchange
+from toolgate.edge.guards import Guards
+from toolgate.edge.legacy import SESSION, Answer, Legacy
+from toolgate.edge.request import JSON, Header, Request, Responder
+from toolgate.model.call import Arrival, Era, Fields, Result
+from toolgate.model.errors import BadRequest, Denied, Fault, Limited, Unauthenticated
+from toolgate.model.identity import NO_CREDENTIAL, Credential
+from toolgate.pipeline.front_door import FrontDoor
+from toolgate.pipeline.wheel import Wheel
+from toolgate.ports import Caller
+from toolgate.protocol import bridge, faults, jsonrpc
+from toolgate.protocol.envelope import CAPABILITIES, VERSION
+from toolgate.protocol.jsonrpc import Message
+
+logger = logging.getLogger(__name__)
+
+AGGREGATE_PATH = "/mcp"
+_SERVERS = "/servers/"
+_MCP = "/mcp"
+_TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+_REALM = b'Bearer realm="toolgate"'
+_ACCEPTED: dict[bytes, bool] = {}
+
+
+def endpoint_of(path: str) -> str | None:
+    """The endpoint that a path names: empty for the aggregate, a server's name, or None for any other path."""
+    if path == AGGREGATE_PATH:
+        return ""
+    if path.startswith(_SERVERS) and path.endswith(_MCP):
+        name = path[len(_SERVERS) : -len(_MCP)]
+        return name if name and "/" not in name else None
+    return None
+
+
+class McpEndpoints:
+    """Serves `/mcp` and `/servers/{name}/mcp`. `malformed` counts what never became an Arrival."""
+
+    def __init__(
+        self, door: FrontDoor, guards: Guards, wheel: Wheel, *, make_legacy: Callable[[Answer], Legacy]
+    ) -> None:
+        self._door = door
+        self._guards = guards
+        self._wheel = wheel
+        self.legacy = make_legacy(self.answer)
+        self.malformed = 0
+
+    async def serve(self, request: Request, responder: Responder, endpoint: str) -> None:
+        """Answers one request. Never raises but for cancellation."""
+        credential = bearer(request)
+        try:
+            refused = self._guards.check(request)
+            if refused is not None:
+                self.malformed += 1
+                responder.reply(refused.status, (_TEXT,), refused.reason.encode() + b"\n")
+            elif request.method == "POST":
+                await self._post(request, responder, endpoint, credential)
+            else:
+                await self._other(request, responder, endpoint, credential)
+        except Fault as fault:
+            self.malformed += 1
+            await self._early(request, responder, credential, fault)
+        except Exception:
+            logger.exception("an MCP request failed unexpectedly")
+            message = jsonrpc.error_response(None, faults.INTERNAL, "the gateway failed; see its log")
+            responder.reply(500, (JSON,), message)
+
+    async def answer(self, arrival: Arrival, caller: Caller) -> tuple[int, bytes, tuple[Header, ...]]:
+        """Takes an Arrival through the front door and says its outcome in the caller's era."""
+        era = arrival.envelope.era
+        try:
+            result = await self._door.handle(arrival, caller)
+            return 200, jsonrpc.response(arrival.wire_id, _shaped(result, arrival)), ()
+        except Fault as fault:
+            return fault_answer(fault, arrival.wire_id, era)
+        except Exception:
+            logger.exception("call %s failed unexpectedly", arrival.id)
+            return 200, jsonrpc.error_response(arrival.wire_id, faults.INTERNAL, "the gateway failed; see its log"), ()
+
+    async def _post(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
+        refused = _media(request)
+        if refused is not None:
+            status, reason = refused
+            await self._door.identify(credential)
+            responder.reply(status, (_TEXT,), reason)
+            return
+        if request.body.lstrip()[:1] == b"[":
+            await self._batch(request, responder, endpoint, credential)
+            return
+        message = jsonrpc.decode(request.body)
+        params = jsonrpc.fields(message.params)
+        if not modern.is_modern(request, params):
+            await self._legacy(request, responder, message, params, endpoint, credential)
+            return
+        request_id = _request_id(message)
+        if request_id is None:
+            await self._door.identify(credential)
+            responder.reply(202, (), b"")
+            return
+        try:
+            arrival = modern.arrival(request, message, request_id, params, endpoint, credential)
+        except Fault as fault:
+            await self._early(request, responder, credential, fault, request_id)
+            return
+        exchange = Exchange(responder, self._wheel, asyncio.current_task())
+        exchange.finish(*await self.answer(arrival, exchange))
+
+    async def _batch(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
+        principal = await self._door.identify(credential)
+        bodies = jsonrpc.split_batch(request.body)
+        if request.header(SESSION) is None:
+            raise BadRequest("one message per request: batches exist only in sessions of 2025-03-26")
+        session = self.legacy.open(request, principal, endpoint)
+        await self.legacy.batch(request, responder, bodies, endpoint, session, credential)
+
+    async def _legacy(
+        self, request: Request, responder: Responder, message: Message, params: Fields, endpoint: str,
+        credential: Credential,
+    ) -> None:  # fmt: skip
+        principal = await self._door.identify(credential)
+        if message.method == "initialize":
+            await self.legacy.initialize(request, responder, message, params, endpoint, principal, credential)
+            return
+        try:
+            session = self.legacy.open(request, principal, endpoint)
+            await self.legacy.message(request, responder, message, endpoint, session, credential)
+        except Fault as fault:
+            self.malformed += 1
+            request_id = bytes(message.id) if isinstance(message.id, msgspec.Raw) else None
+            status, body, headers = fault_answer(_guided(fault, message), request_id, Era.LEGACY)
+            responder.reply(status, (JSON, *headers), body)
+
+    async def _other(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
+        """GET and DELETE exist for sessions only (SPEC-DIGEST 2.3)."""
+        principal = await self._door.identify(credential)
+        if request.method not in ("GET", "DELETE") or request.header(SESSION) is None:
+            responder.reply(405, (_TEXT, (b"allow", b"POST")), b"POST JSON-RPC messages here.\n")
+        elif request.method == "DELETE":
+            self.legacy.delete(request, responder, principal, endpoint)
+        elif "text/event-stream" not in (request.header(b"accept") or ""):
+            responder.reply(406, (_TEXT,), b"Accept must list text/event-stream.\n")
+        else:
+            self.legacy.get(request, responder, principal, endpoint)
+
+    async def _early(
+        self, request: Request, responder: Responder, credential: Credential, fault: Fault,
+        request_id: bytes | None = None,
+    ) -> None:  # fmt: skip
+        """A fault before there was an Arrival. Who shows no good credential hears of that, and of nothing else."""
+        try:
+            await self._door.identify(credential)
+        except Unauthenticated as unauthenticated:
+            fault = unauthenticated
+        status, body, headers = fault_answer(fault, request_id, Era.MODERN)
+        responder.reply(status, (JSON, *headers), body)
+
+
+def bearer(request: Request) -> Credential:
+    """The credential of the Authorization header (RFC 6750 section 2.1); never one from a URL or body."""
+    value = request.headers.get(b"authorization")
+    if value is None:
+        return NO_CREDENTIAL
+    scheme, _, secret = value.partition(b" ")
+    return Credential(scheme.lower().decode("latin-1"), secret.strip())
+
+
+def fault_answer(fault: Fault, wire_id: bytes | None, era: Era) -> tuple[int, bytes, tuple[Header, ...]]:
+    """HTTP status, JSON-RPC error and challenge headers (RFC 6750 section 3, RFC 9110 section 10.2.3) of a fault."""
+    row = faults.wire(fault)
+    status = row.status if era is Era.MODERN else faults.legacy_status(row)
+    headers: tuple[Header, ...] = ()
+    if isinstance(fault, Unauthenticated):
+        invalid = b', error="invalid_token"' if fault.presented else b""
+        headers = ((b"www-authenticate", _REALM + invalid),)
+    elif isinstance(fault, Denied):
+        headers = ((b"www-authenticate", _REALM + b', error="insufficient_scope"'),)
+    elif isinstance(fault, Limited) and fault.retry_after is not None:
+        headers = ((b"retry-after", b"%d" % max(1, round(fault.retry_after))),)
+    return status, jsonrpc.error_response(wire_id, row.code, fault.message, fault.data), headers
+
+
+def _shaped(result: Result, arrival: Arrival) -> bytes:
+    if arrival.envelope.era is Era.MODERN:
+        return result.body
+    return bridge.to_legacy(result, arrival.method, arrival.envelope.version)
+
+
+def _request_id(message: Message) -> bytes | None:
+    if not isinstance(message.method, str):
+        raise BadRequest("a modern client posts requests, not responses")
+    return jsonrpc.request_id(message)
+
+
+def _guided(fault: Fault, message: Message) -> Fault:
+    """A request without a session that is no handshake either: most likely a modern client that forgot its envelope."""
+    if isinstance(fault, BadRequest) and "Mcp-Session-Id" in fault.message:
+        return BadRequest(f"{fault.message}, or put {VERSION} and {CAPABILITIES} into `_meta` of each request")
+    return fault
+
+
+def _media(request: Request) -> tuple[int, bytes] | None:
+    """406 or 415 unless the client sends JSON and takes both JSON and event streams. Answers are remembered."""
+    content = request.headers.get(b"content-type", b"")
+    if content != b"application/json" and content.partition(b";")[0].strip().lower() != b"application/json":
+        return 415, b"Content-Type must be application/json.\n"
+    accept = request.headers.get(b"accept", b"")
+    known = _ACCEPTED.get(accept)
+    if known is None:
+        known = _accepts(accept)
+        if len(_ACCEPTED) < 256:
+            _ACCEPTED[accept] = known
+    return None if known else (406, b"Accept must list application/json and text/event-stream.\n")
+
+
+def _accepts(accept: bytes) -> bool:
+    types = {part.partition(b";")[0].strip().lower() for part in accept.split(b",")}
+    if b"*/*" in types:
+        return True
+    return bool(types & {b"application/json", b"application/*"}) and bool(types & {b"text/event-stream", b"text/*"})
+
+

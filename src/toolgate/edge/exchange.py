@@ -1,0 +1,110 @@
+"""One POST on its way to an answer: open, then either one JSON body or a stream of events, then closed.
+
+A stream is committed only by the first notification, or after 15 s of silence, so that an early refusal keeps its HTTP
+status. This is the modern era's form: the exchange owns its call, and a client that goes away takes the call back.
+"""
+
+import asyncio
+from collections import OrderedDict
+
+from toolgate.edge.request import JSON, Header, Responder
+from toolgate.model.call import Notification
+from toolgate.model.errors import NoWayBack
+from toolgate.pipeline.wheel import Timer, Wheel
+from toolgate.protocol import jsonrpc, sse
+from toolgate.protocol.relay import PROGRESS
+
+KEEP_ALIVE = 15.0
+"""Seconds of silence after which a stream is committed, and then kept alive by a comment."""
+
+QUEUE = 256
+"""Notifications held for a client that does not read; beyond it they are dropped and counted."""
+
+EVENT_STREAM: tuple[Header, ...] = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class Exchange:
+    """The Caller of a request over HTTP. `dropped` counts what a client that did not read has missed."""
+
+    def __init__(self, responder: Responder, wheel: Wheel, task: "asyncio.Task[None] | None") -> None:
+        self._responder = responder
+        self._wheel = wheel
+        self._task = task
+        self._streaming = False
+        self._closed = False
+        self._held: OrderedDict[object, bytes] = OrderedDict()
+        self._timer: Timer = wheel.after(KEEP_ALIVE, self._keep_alive)
+        self.dropped = 0
+        responder.watch(self.gone, self._drain)
+
+    def notify(self, notification: Notification, /) -> None:
+        self.send(jsonrpc.notification(notification.method, notification.params), self._slot(notification))
+
+    async def ask(self, method: str, params: bytes, /) -> bytes:
+        raise NoWayBack(f"{method} cannot be put to a client of the modern era: it takes input_required results")
+
+    def send(self, message: bytes, slot: object) -> None:
+        """One message on the stream. While the client does not read, messages of one slot replace each other."""
+        if self._closed:
+            return
+        self._commit()
+        if not self._responder.paused and not self._held:
+            self._responder.write(self.framed(message))
+        elif slot in self._held or len(self._held) < QUEUE:
+            self._held[slot] = message
+        else:
+            self.dropped += 1
+
+    def finish(self, status: int, message: bytes, headers: tuple[Header, ...] = ()) -> None:
+        """The one response, and the end."""
+        if self._closed:
+            return
+        if not self._streaming:
+            self._close()
+            self._responder.reply(status, (JSON, *headers), message)
+            return
+        self._drain(force=True)
+        self._responder.write(self.framed(message))
+        self._close()
+        self._responder.end()
+
+    def framed(self, message: bytes) -> bytes:
+        return sse.frame(message)
+
+    def gone(self) -> None:
+        """The client went away."""
+        self._close()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _slot(self, notification: Notification) -> object:
+        if notification.method == PROGRESS:
+            return PROGRESS
+        return object()
+
+    def _commit(self) -> None:
+        if not self._streaming:
+            self._streaming = True
+            self._responder.start(200, EVENT_STREAM)
+
+    def _keep_alive(self) -> None:
+        if self._closed:
+            return
+        self._commit()
+        if not self._responder.paused:
+            self._responder.write(sse.COMMENT)
+        self._timer = self._wheel.after(KEEP_ALIVE, self._keep_alive)
+
+    def _drain(self, *, force: bool = False) -> None:
+        while self._held and (force or not self._responder.paused):
+            _, message = self._held.popitem(last=False)
+            self._responder.write(self.framed(message))
+
+    def _close(self) -> None:
+        self._closed = True
+        self._timer.cancel()
+        self._responder.watch(None, None)

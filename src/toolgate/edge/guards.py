@@ -1,0 +1,80 @@
+"""What is looked at before anything else: Host and Origin (DNS rebinding, SPEC-DIGEST 8), and who the client behind a
+proxy is. Both checks hold on every bind."""
+
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from toolgate.edge.request import Request
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+_CACHE = 256
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """An HTTP answer without a JSON-RPC body."""
+
+    status: int
+    reason: str
+
+
+class Guards:
+    """`hosts` are the names under which this gateway may be addressed, without port; `origins` those of web pages that may
+    call it (scheme://host[:port]). Pages of the same machine may call a gateway that only this machine reaches."""
+
+    def __init__(
+        self, hosts: Sequence[str], origins: Sequence[str], *, loopback: bool, proxies: Sequence[str] = ()
+    ) -> None:
+        self._hosts = frozenset(host.lower() for host in hosts) | (LOOPBACK if loopback else frozenset())
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._loopback = loopback
+        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+        self._good: set[tuple[bytes | None, bytes | None]] = set()
+
+    def check(self, request: Request) -> Refused | None:
+        """None when Host and Origin may pass. Answers are remembered, within a bound."""
+        pair = (request.headers.get(b"host"), request.headers.get(b"origin"))
+        if pair in self._good:
+            return None
+        refused = self._judge(request)
+        if refused is None and len(self._good) < _CACHE:
+            self._good.add(pair)
+        return refused
+
+    def trusts(self, client: str) -> bool:
+        """Whether forwarded headers from this address may be believed."""
+        try:
+            address = ipaddress.ip_address(client)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
+
+    def _judge(self, request: Request) -> Refused | None:
+        host = request.header(b"host")
+        if host is None or b"host" in request.repeated or _name(host) not in self._hosts:
+            return Refused(421, "This Host is not served here; see allowed_hosts and public_url.")
+        origin = request.header(b"origin")
+        if origin is None:
+            return None
+        if b"origin" in request.repeated or not self._allowed_origin(origin.lower()):
+            return Refused(403, "This Origin may not call; see allowed_origins.")
+        return None
+
+    def _allowed_origin(self, origin: str) -> bool:
+        if origin in self._origins:
+            return True
+        parts = urlsplit(origin)
+        if self._loopback:
+            return parts.scheme in ("http", "https") and (parts.hostname or "") in LOOPBACK
+        return False
+
+
+def _name(host: str) -> str:
+    """A Host header without its port."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[: host.find("]") + 1]
+    return host.partition(":")[0]

@@ -1,0 +1,214 @@
+"""One handshake-era session while something of it is going on in this process: its streams, its running calls, and the
+questions that servers put to its client. What must outlive the process is sealed in the id or lies behind `Sessions`."""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from toolgate.edge.exchange import EVENT_STREAM, Exchange
+from toolgate.edge.request import Responder
+from toolgate.model.call import Notification
+from toolgate.model.errors import Limited, NoWayBack, UpstreamError
+from toolgate.pipeline.listening import Stream
+from toolgate.pipeline.wheel import Timer, Wheel
+from toolgate.ports import Sessions
+from toolgate.protocol import jsonrpc, sse
+from toolgate.protocol.handshake import Negotiated
+from toolgate.protocol.jsonrpc import Message
+
+STANDALONE = "get"
+BACKLOG = 64
+"""Messages held for a session whose GET stream is not open; the oldest make room."""
+
+MOST_QUESTIONS = 32
+_PRIMED = frozenset({"2025-11-25"})
+
+NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
+"""What a server may ask, and the client capability without which it may not."""
+
+
+class Live:
+    """The process-local side of one session."""
+
+    def __init__(
+        self, negotiated: Negotiated, sessions: Sessions, wheel: Wheel, quieted: "Callable[[Live], None]"
+    ) -> None:
+        self.negotiated = negotiated
+        self._quieted = quieted
+        self.sessions = sessions
+        self.wheel = wheel
+        self.running: dict[bytes, asyncio.Task[None]] = {}
+        self.exchanges: dict[str, SessionExchange] = {}
+        self.stream: Stream | None = None
+        self._streams = itertools.count(1)
+        self._questions = itertools.count(1)
+        self._asked: dict[bytes, asyncio.Future[bytes]] = {}
+        self._standalone: Responder | None = None
+        self._backlog: deque[bytes] = deque(maxlen=BACKLOG)
+        self._timer: Timer | None = None
+
+    @property
+    def uid(self) -> str:
+        return self.negotiated.uid
+
+    @property
+    def quiet(self) -> bool:
+        """No call runs and no stream is open; it may still be subscribed to something."""
+        return not (self.running or self.exchanges or self._asked or self._standalone)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing would be lost by forgetting it."""
+        return self.quiet and self.stream is None
+
+    def next_stream(self) -> str:
+        return f"{next(self._streams)}"
+
+    def frame(self, stream: str, message: bytes) -> bytes:
+        """The event of one message, remembered for replay under its id."""
+        return sse.frame(message, self.sessions.keep(self.uid, stream, message))
+
+    def primed(self) -> bool:
+        """Whether this client understands an event that only names where a stream begins (2025-11-25)."""
+        return self.negotiated.version in _PRIMED
+
+    def hear(self, notification: Notification) -> None:
+        """News that belongs to no call: on the GET stream, or kept until it is opened."""
+        message = jsonrpc.notification(notification.method, notification.params)
+        if self._standalone is None or self._standalone.paused:
+            self._backlog.append(message)
+        else:
+            self._standalone.write(self.frame(STANDALONE, message))
+
+    def open_standalone(self, responder: Responder, missed: list[tuple[str, bytes]]) -> None:
+        """Makes this the session's GET stream; a former one ends."""
+        self.close_standalone()
+        self._standalone = responder
+        responder.watch(self._standalone_gone, self._flush)
+        responder.start(200, EVENT_STREAM)
+        responder.write(sse.COMMENT)
+        for event_id, message in missed:
+            responder.write(sse.frame(message, event_id))
+        self._flush()
+        self._keep_alive()
+
+    def close_standalone(self) -> None:
+        responder, self._standalone = self._standalone, None
+        if self._timer is not None:
+            self._timer.cancel()
+        if responder is not None:
+            responder.watch(None, None)
+            responder.end()
+
+    async def ask(self, exchange: "SessionExchange", method: str, params: bytes) -> bytes:
+        """Puts a server's question to the client on the stream of the call that it belongs to."""
+        need = NEEDS.get(method)
+        if need is None or need not in jsonrpc.fields(self.negotiated.capabilities, "capabilities"):
+            raise NoWayBack(f"this client does not take {method}")
+        if len(self._asked) >= MOST_QUESTIONS:
+            raise Limited(f"{MOST_QUESTIONS} questions are waiting for this client already")
+        question = f"tg-{next(self._questions)}"
+        key = jsonrpc.encode(question)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._asked[key] = answer
+        try:
+            exchange.send(jsonrpc.request(question, method, params), object())
+            return await answer
+        finally:
+            del self._asked[key]
+
+    def answered(self, message: Message) -> None:
+        """A response that the client posted; one that nobody waits for is dropped."""
+        answer = self._asked.get(bytes(message.id)) if isinstance(message.id, msgspec.Raw) else None
+        if answer is None or answer.done():
+            return
+        if isinstance(message.result, msgspec.Raw):
+            answer.set_result(bytes(message.result))
+        elif isinstance(message.error, msgspec.Raw):
+            error = jsonrpc.error_of(message.error)
+            answer.set_exception(UpstreamError(error.code, error.message))
+
+    def end(self) -> None:
+        """The session is over: its calls are cancelled, its streams end."""
+        for task in list(self.running.values()):
+            task.cancel()
+        for answer in self._asked.values():
+            if not answer.done():
+                answer.set_exception(NoWayBack("the session was ended"))
+        self.close_standalone()
+
+    def _standalone_gone(self) -> None:
+        self._standalone = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._quieted(self)
+
+    def _flush(self) -> None:
+        while self._backlog and self._standalone is not None and not self._standalone.paused:
+            self._standalone.write(self.frame(STANDALONE, self._backlog.popleft()))
+
+    def _keep_alive(self) -> None:
+        responder = self._standalone
+        if responder is not None:
+            if not responder.paused:
+                responder.write(sse.COMMENT)
+            self._timer = self.wheel.after(15.0, self._keep_alive)
+
+
+class SessionExchange(Exchange):
+    """A POST of a session. The session owns the call: a client that goes away only detaches it, the call goes on, and what
+    it says is kept for replay. A later GET may take its stream over."""
+
+    def __init__(self, responder: Responder, live: Live) -> None:
+        super().__init__(responder, live.wheel, None)
+        self._live = live
+        self._attached = True
+        self.stream = live.next_stream()
+        live.exchanges[self.stream] = self
+
+    async def ask(self, method: str, params: bytes, /) -> bytes:
+        return await self._live.ask(self, method, params)
+
+    def framed(self, message: bytes) -> bytes:
+        return self._live.frame(self.stream, message)
+
+    def gone(self) -> None:
+        """The client went away: from now on everything goes to the replay buffer alone."""
+        self._timer.cancel()
+        self._attached = False
+        self._streaming = True
+        self._responder.watch(None, None)
+
+    def attach(self, responder: Responder, missed: list[tuple[str, bytes]]) -> None:
+        """A client that came back by GET: what it missed, then everything that follows."""
+        self._responder = responder
+        self._attached = True
+        responder.watch(self.gone, self._drain)
+        responder.start(200, EVENT_STREAM)
+        for event_id, message in missed:
+            responder.write(sse.frame(message, event_id))
+        self._keep_alive()
+
+    def finish(self, status: int, message: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        super().finish(status, message, headers)
+        self._live.exchanges.pop(self.stream, None)
+
+    def drop(self) -> None:
+        """Ends without an answer: the client took the call back."""
+        if not self._closed:
+            if self._streaming:
+                self._close()
+                self._responder.end()
+            else:
+                self._close()
+                self._responder.reply(202, (), b"")
+        self._live.exchanges.pop(self.stream, None)
+
+    def _commit(self) -> None:
+        if not self._streaming:
+            super()._commit()
+            if self._live.primed():
+                self._responder.write(self.framed(b""))

@@ -1,0 +1,248 @@
+"""Streams that wait for news: lists that changed, resources that were updated.
+
+A stream keeps no snapshot: it is judged again at every swap, by its principal's row of that moment. What it may no longer
+see, it no longer hears of.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from toolgate.model.call import Call, Era, Notification, Result
+from toolgate.model.catalog import OfferKind
+from toolgate.model.errors import BadRequest, Fault, Limited
+from toolgate.model.identity import Principal
+from toolgate.model.snapshot import Endpoint, Row, Snapshot
+from toolgate.pipeline import route
+from toolgate.pipeline.front_door import NO_RIGHTS
+from toolgate.ports import Caller
+from toolgate.protocol import jsonrpc
+from toolgate.protocol.envelope import SUBSCRIPTION_ID
+from toolgate.rules import access
+
+logger = logging.getLogger(__name__)
+
+MOST_STREAMS = 1000
+"""Streams per principal; each holds a connection."""
+
+MOST_URIS = 1000
+"""Resources that one stream may subscribe to."""
+
+LISTS = {
+    "tools": ("notifications/tools/list_changed", (OfferKind.TOOL,)),
+    "prompts": ("notifications/prompts/list_changed", (OfferKind.PROMPT,)),
+    "resources": ("notifications/resources/list_changed", (OfferKind.RESOURCE, OfferKind.TEMPLATE)),
+}
+
+Watch = Callable[[str, frozenset[str]], Awaitable[None]]
+"""Tells one server which of its resources someone listens to."""
+
+
+class Stream:
+    """One listener. `hear` never waits; `gone` is called once when the stream must end."""
+
+    def __init__(
+        self,
+        principal: Principal,
+        endpoint: str,
+        lists: frozenset[str],
+        hear: Callable[[Notification], None],
+        gone: Callable[[], None],
+    ) -> None:
+        self.principal = principal
+        self.endpoint = endpoint
+        self.lists = lists
+        self.hear = hear
+        self.gone = gone
+        self.uris: dict[str, tuple[str, str]] = {}
+        """Public URI -> (server, the server's own URI)."""
+
+
+class Hub:
+    """All streams of this process. `swapped` and `updated` are told what happened; `watch` passes on who listens to what."""
+
+    def __init__(self, current: Callable[[], Snapshot], watch: Watch) -> None:
+        self._current = current
+        self._watch = watch
+        self._streams: set[Stream] = set()
+        self._watched: dict[str, frozenset[str]] = {}
+        self._digests: WeakKeyDictionary[Row, dict[tuple[int, OfferKind], tuple[Endpoint, bytes]]] = WeakKeyDictionary()
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def add(self, stream: Stream) -> None:
+        """Raises Limited when the principal has too many streams."""
+        if sum(1 for other in self._streams if other.principal.id == stream.principal.id) >= MOST_STREAMS:
+            raise Limited(f"{stream.principal.id} has {MOST_STREAMS} streams open already", retry_after=5.0)
+        self._streams.add(stream)
+
+    def remove(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        if stream.uris:
+            self._rewatch({server for server, _ in stream.uris.values()})
+
+    def subscribe(self, stream: Stream, uri: str) -> bool:
+        """Whether updates of this resource will be heard: it exists here, and the principal may read it."""
+        snapshot = self._current()
+        endpoint = snapshot.endpoints.get(stream.endpoint)
+        row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
+        target = None if endpoint is None else route.resource(endpoint, row, uri)
+        if target is None or not access.allowed(row, target.part, target.bit) or len(stream.uris) >= MOST_URIS:
+            return False
+        own = target.name if target.pattern is None else uri
+        stream.uris[uri] = (target.server, own)
+        self._rewatch({target.server})
+        return True
+
+    def unsubscribe(self, stream: Stream, uri: str) -> None:
+        place = stream.uris.pop(uri, None)
+        if place is not None:
+            self._rewatch({place[0]})
+
+    def updated(self, server: str, uri: str) -> None:
+        """A server says that one of its resources changed; the URI may name a part of what is subscribed to."""
+        for stream in list(self._streams):
+            for public, (owner, own) in stream.uris.items():
+                if owner == server and (uri == own or uri.startswith(own.rstrip("/") + "/")):
+                    named = public if uri == own else uri
+                    params = jsonrpc.encode({"uri": named})
+                    stream.hear(Notification("notifications/resources/updated", params))
+                    break
+
+    def swapped(self, old: Snapshot, new: Snapshot) -> None:
+        """Judges every stream by the new snapshot: tells it which of its lists changed, and ends it when its principal or
+        endpoint is gone."""
+        known = {principal.id for principal in new.principals.values()}
+        for stream in list(self._streams):
+            if stream.endpoint not in new.endpoints or stream.principal.id not in known:
+                self._streams.discard(stream)
+                stream.gone()
+                continue
+            self._narrow(stream, new)
+            for name in sorted(stream.lists):
+                method, kinds = LISTS[name]
+                if any(self._digest(old, stream, kind) != self._digest(new, stream, kind) for kind in kinds):
+                    stream.hear(Notification(method, b"{}"))
+
+    def close(self) -> None:
+        """Ends every stream: the process is about to stop."""
+        for stream in list(self._streams):
+            self._streams.discard(stream)
+            stream.gone()
+
+    def _narrow(self, stream: Stream, snapshot: Snapshot) -> None:
+        row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
+        endpoint = snapshot.endpoints[stream.endpoint]
+        for uri in list(stream.uris):
+            target = route.resource(endpoint, row, uri)
+            if target is None or not access.allowed(row, target.part, target.bit):
+                self.unsubscribe(stream, uri)
+
+    def _digest(self, snapshot: Snapshot, stream: Stream, kind: OfferKind) -> bytes:
+        """What this stream's principal sees of one list, in 16 bytes; kept for as long as row and endpoint live."""
+        endpoint = snapshot.endpoints.get(stream.endpoint)
+        row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
+        if endpoint is None:
+            return b""
+        kept = self._digests.setdefault(row, {})
+        entry = kept.get((id(endpoint), kind))
+        if entry is not None and entry[0] is endpoint:
+            return entry[1]
+        hashed = hashlib.blake2b(digest_size=16)
+        for line in endpoint.lists.get(kind, ()):
+            if access.allowed(row, line.part, line.bit):
+                hashed.update(line.modern)
+        digest = hashed.digest()
+        kept.clear() if len(kept) > 64 else None
+        kept[id(endpoint), kind] = (endpoint, digest)
+        return digest
+
+    def _rewatch(self, servers: set[str]) -> None:
+        for server in servers:
+            uris = frozenset(own for stream in self._streams for owner, own in stream.uris.values() if owner == server)
+            if uris != self._watched.get(server, frozenset()):
+                self._watched[server] = uris
+                task = asyncio.get_running_loop().create_task(self._tell(server, uris))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, server: str, uris: frozenset[str]) -> None:
+        try:
+            await self._watch(server, uris)
+        except Fault as fault:
+            logger.warning("resource updates of server %s cannot be heard: %s", server, fault.message)
+
+
+class _Wanted(msgspec.Struct):
+    """The filter of `subscriptions/listen` (SPEC-DIGEST 2.10)."""
+
+    toolsListChanged: bool = False  # noqa: N815 - the wire's names
+    promptsListChanged: bool = False  # noqa: N815
+    resourcesListChanged: bool = False  # noqa: N815
+    resourceSubscriptions: list[str] = []  # noqa: N815
+
+
+class Listen:
+    """The handler of `subscriptions/listen`: acknowledges what it honours, then passes on news until either side ends."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def __call__(self, call: Call, caller: Caller) -> Result:
+        wanted = _wanted(call)
+        subscription = msgspec.Raw(call.wire_id)
+        ended = asyncio.get_running_loop().create_future()
+
+        def hear(notification: Notification) -> None:
+            caller.notify(_stamped(notification.method, jsonrpc.fields(msgspec.Raw(notification.params)), subscription))
+
+        def gone() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        lists = _honoured(wanted, call.endpoint.capabilities)
+        stream = Stream(call.principal, call.endpoint.name, lists, hear, gone)
+        self._hub.add(stream)
+        try:
+            uris = [uri for uri in wanted.resourceSubscriptions if self._hub.subscribe(stream, uri)]
+            caller.notify(_acknowledged(lists, uris, wanted, subscription))
+            await ended
+        finally:
+            self._hub.remove(stream)
+        meta = {SUBSCRIPTION_ID: subscription}
+        return Result(jsonrpc.encode({"resultType": "complete", "_meta": meta}), Era.MODERN)
+
+
+def _wanted(call: Call) -> _Wanted:
+    raw = call.params.get("notifications")
+    try:
+        return msgspec.json.decode(raw if raw is not None else b"null", type=_Wanted)
+    except msgspec.DecodeError as error:
+        raise BadRequest(f"subscriptions/listen: `notifications`: {error}") from None
+
+
+def _honoured(wanted: _Wanted, capabilities: Mapping[str, object]) -> frozenset[str]:
+    asked = {
+        "tools": wanted.toolsListChanged,
+        "prompts": wanted.promptsListChanged,
+        "resources": wanted.resourcesListChanged,
+    }
+    return frozenset(name for name, asks in asked.items() if asks and name in capabilities)
+
+
+def _acknowledged(
+    lists: frozenset[str], uris: list[str], wanted: _Wanted, subscription: msgspec.Raw
+) -> Notification:
+    honoured: dict[str, object] = {f"{name}ListChanged": True for name in sorted(lists)}
+    if wanted.resourceSubscriptions:
+        honoured["resourceSubscriptions"] = uris
+    params = {"notifications": jsonrpc.encode_raw(honoured)}
+    return _stamped("notifications/subscriptions/acknowledged", params, subscription)
+
+
+def _stamped(method: str, params: dict[str, msgspec.Raw], subscription: msgspec.Raw) -> Notification:
+    meta = {SUBSCRIPTION_ID: subscription}
+    return Notification(method, jsonrpc.encode({**params, "_meta": meta}))
