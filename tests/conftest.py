@@ -6,6 +6,8 @@ import pytest
 
 from tests.promises import PROMISES
 
+pytest_plugins = ["pytester"]
+
 
 def require(condition: object, what: str) -> None:
     """Skips the test, saying so, where a real part is missing on a person's machine; with CI=true it fails instead.

@@ -30,7 +30,44 @@ PROMISES: dict[str, Promise] = {
     "platforms.import": Promise(
         "README.md", "Every module can be imported where fcntl, resource, pwd, grp, termios and uvloop do not exist."
     ),
+    "start.light-help": Promise(
+        "README.md", "`toolgate --help` and `--version` load the command line only: no server, no SDK, no cryptography."
+    ),
+    "start.light-bridge": Promise(
+        "README.md", "`toolgate bridge` loads neither the command line's framework nor the server."
+    ),
     "docs.run": Promise(
         "docs/README.md", "Every command, program and configuration in the documentation is run by a test."
+    ),
+    "keys.shape": Promise(
+        "docs/reference/configuration.md", "A key is tg_<key id>_<43 base62>_<checksum>, and a mistyped one is noticed."
+    ),
+    "keys.digest": Promise("docs/reference/configuration.md", "Keys are stored as keyed digests only."),
+    "keys.refusals": Promise(
+        "RFC 6750 section 3.1", "A malformed, unknown or expired key is refused with a reason that does not repeat it."
+    ),
+    "listen.safely": Promise(
+        "docs/reference/configuration.md",
+        "Anywhere but on loopback, a key and TLS (or a named proxy) are required; open is for loopback only.",
+    ),
+    "config.findings": Promise(
+        "docs/reference/configuration.md",
+        "A wrong file is refused whole, and each finding names file, line, field, reason and what was probably meant.",
+    ),
+    "config.no-plaintext": Promise(
+        "docs/reference/configuration.md", "Secrets stand in files by reference only, and no finding repeats one."
+    ),
+    "config.bounded": Promise(
+        "docs/reference/configuration.md", "Size, nesting and aliases of a file are bounded, and no tag runs code."
+    ),
+    "data.first-start": Promise(
+        "docs/reference/configuration.md",
+        "The first start makes the installation's secrets for their owner only, once, however many start together.",
+    ),
+    "data.one-owner": Promise(
+        "docs/reference/configuration.md", "One process owns a data directory; the lock ends with it, however it ends."
+    ),
+    "sharing.scope": Promise(
+        "docs/reference/configuration.md", "A session is shared by all, by a team, or by nobody, as the server says."
     ),
 }

@@ -1,0 +1,43 @@
+"""A quick start, told by what is imported rather than by a clock: commands load what they use and nothing else."""
+
+import subprocess
+import sys
+
+import pytest
+
+HELP = {"toolgate", "typer", "click", "rich", "shellingham", "typing_extensions", "annotated_doc", "msgspec"}
+RENDERING = {"pygments", "markdown_it", "mdurl", "attr"}  # what rich may use to draw help
+BRIDGE = {"toolgate", "msgspec", "typing_extensions", "httptools"}
+TELL = "import atexit, sys; atexit.register(lambda: sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules)))\n"
+
+
+def packages(program: str, *arguments: str) -> set[str]:
+    """The top-level packages, beyond the standard library, that a program has loaded when it ends. It must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", TELL + program, *arguments], check=False, capture_output=True, text=True, timeout=30
+    )
+    said, _, loaded = done.stderr.rpartition("\nloaded: ")
+    assert done.returncode == 0, said
+    return {name.partition(".")[0] for name in loaded.split()} - set(sys.stdlib_module_names)
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """What the command `toolgate` itself loads, beyond what the interpreter's own start does."""
+    return packages("from toolgate.cli.main import main; main()", *arguments) - packages("pass")
+
+
+@pytest.mark.promise("start.light-help")
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)
+def test_help_loads_no_server(arguments: tuple[str, ...]):
+    assert loaded_by(*arguments) - HELP - RENDERING == set()
+
+
+@pytest.mark.promise("start.light-bridge")
+def test_the_bridge_loads_no_more_than_it_needs():
+    assert loaded_by("bridge", "--help") - BRIDGE == set()
+
+
+def test_a_heavy_import_is_noticed():
+    assert packages("import msgspec, yaml") - packages("pass") >= {"msgspec", "yaml"}
+    with pytest.raises(AssertionError, match="ModuleNotFoundError"):
+        packages("import toolgate.never_there")
