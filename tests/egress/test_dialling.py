@@ -106,6 +106,47 @@ async def test_a_name_that_does_not_exist_is_named():
         await route.send("GET", "/", [])
 
 
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Stands in for the DNS: every name has these addresses. What was asked for is in the list that comes back."""
+    asked: list[str] = []
+
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[int, int, int, str, tuple[str, int]]]:
+        asked.append(host)
+        return [(0, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    return asked
+
+
+only_asyncio = pytest.mark.asyncio(loop_factories=["asyncio"])  # nothing can be set on a loop of uvloop
+
+
+@only_asyncio
+async def test_the_next_address_is_dialled_when_one_refuses(monkeypatch: pytest.MonkeyPatch):
+    asked = resolving(monkeypatch, "127.0.0.2", "127.0.0.1")
+    async with serving(replying(answer())) as peer:
+        route = HttpClient().route(f"http://weather.example:{peer.port}", server="weather", limit=1000)
+        assert (await route.send("GET", "/", [])).status == 200
+        assert asked == ["weather.example"]
+        assert b"\r\nhost: weather.example:%d\r\n" % peer.port in peer.requests[0]
+        await route.close()
+
+
+@only_asyncio
+async def test_of_several_addresses_only_allowed_ones_are_dialled(monkeypatch: pytest.MonkeyPatch):
+    resolving(monkeypatch, "169.254.169.254", "127.0.0.1")
+    async with serving(replying(answer())) as peer:
+        route = HttpClient().route(f"http://weather.example:{peer.port}", server="weather", limit=1000)
+        assert (await route.send("GET", "/", [])).status == 200
+        await route.close()
+        route = HttpClient().route(f"http://weather.example:{peer.port}", server="weather", limit=1000, private=False)
+        with pytest.raises(
+            UpstreamFailed, match=r"169\.254\.169\.254 is link-local.*; 127\.0\.0\.1 is loopback.*allow"
+        ):
+            await route.send("GET", "/", [])
+        assert peer.connections == 1
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "127.1"])
 async def test_no_spelling_of_loopback_is_dialled_where_only_public_is_allowed(host: str):
     async with serving(replying(answer())) as peer:

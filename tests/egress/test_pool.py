@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 
 import pytest
 
@@ -270,10 +271,38 @@ async def test_a_doubtful_connection_is_looked_at_before_it_is_used():
         connection.drop()
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])  # uvloop tells too late
+async def test_what_the_socket_did_not_take_is_sent_again():
+    """The peer has reset the connection and the loop had no turn yet to hear of it: nothing of the request got out."""
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        to = Destination("weather", "127.0.0.1", listener.getsockname()[1], None, True, 5.0)
+        route = Route(to, "weather", 1000)
+
+        async def answer_once(line: socket.socket) -> bytes:
+            request = await loop.sock_recv(line, 65536)
+            await loop.sock_sendall(line, answer())
+            return request
+
+        call = asyncio.create_task(route.send("POST", "/", [], b"1"))
+        line, _ = await loop.sock_accept(listener)
+        assert (await answer_once(line)).endswith(b"1")
+        await call
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.close()
+        call = asyncio.ensure_future(route.send("POST", "/", [], b"2"))
+        line, _ = await loop.sock_accept(listener)
+        assert (await answer_once(line)).endswith(b"2")
+        assert (await call).status == 200
+        await route.close()
+        line.close()
+
+
 async def test_idle_connections_run_out_by_themselves():
     async def handler(line: Line) -> None:
         await line.request()
-        await line.send(answer(b"x", "keep-alive: timeout=1"))
+        await line.send(answer(b"x", "keep-alive: timeout=2"))
         await line.hung_up()
         hung_up.set()
 

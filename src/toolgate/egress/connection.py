@@ -1,6 +1,6 @@
 """One HTTP/1.1 connection: one request at a time, parsed by llhttp (httptools) as the bytes come.
 
-The path of an ordinary answer is kept short on purpose (docs/decisions): one `transport.write`, one future, no task, no
+The path of an ordinary answer is kept short on purpose: one `transport.write`, one future, no task, no
 timer. Everything that a hostile server can do ends in UpstreamFailed for this one request and in a dropped connection.
 """
 
@@ -269,6 +269,9 @@ class Connection(asyncio.Protocol):
         now = self.idle_since = self._loop.time()
         hint = self._headers.get("keep-alive")
         self.expires = now + (IDLE if hint is None else _idle(hint))
+        if self.expires <= now:
+            self.close()
+            return
         self._keeper.released(self)
 
     def _unfinished(self) -> None:

@@ -43,7 +43,7 @@ async def dial(to: Destination, make: Callable[[], Connection], /) -> Connection
                 try:
                     async with asyncio.timeout(left / (len(addresses) - position)):
                         return await _connect(to, address, make)
-                except (OSError, ssl.CertificateError) as error:  # TimeoutError is an OSError
+                except OSError as error:  # so are TimeoutError and ssl.SSLError
                     failures.append(f"{address}: {_reason(error)}")
     except TimeoutError:
         failures.append(f"no connection within {to.timeout:g} s")
@@ -61,8 +61,6 @@ async def _resolve(to: Destination) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        if isinstance(error, TimeoutError):
-            raise
         raise UpstreamFailed(
             f"server {to.server!r}: the host name {to.host!r} cannot be resolved; check the URL and the DNS"
         ) from error
