@@ -24,7 +24,7 @@ NOT_SETTINGS = frozenset({FILE_VARIABLE, "TOOLGATE_KEY", "TOOLGATE_URL"})
 """Variables of ours that are no settings: the command line's own."""
 
 _MOST_CHARACTERS = 1024 * 1024
-_LIKELY_MISTYPED = 0.8
+_LIKELY_MISTYPED = 0.7
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400, extra={"unit": "seconds"})]
 Bytes = Annotated[int, msgspec.Meta(ge=1024, le=1024**3, extra={"unit": "bytes"})]

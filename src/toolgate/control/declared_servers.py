@@ -51,6 +51,8 @@ def read_servers(section: Place, around: Surroundings) -> list[ServerSpec]:
 
 def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | None:
     entries = place.entries()
+    if not entries and not place.is_empty():
+        return None  # not a mapping, which is a finding already
     if "kind" not in entries:
         place.wrong(f"`kind` is missing (one of {', '.join(around.kinds.names)})")
         return None
@@ -162,7 +164,7 @@ def _judge_text(place: Place, name: str, text: str, around: Surroundings, *, all
             around.secrets.resolve(reference.secret)
         except ConfigError as error:
             for finding in error.findings:
-                place.wrong(finding.replace(reference.secret, shown.secret).replace(reference.name, shown.name))
+                place.wrong(finding.replace(reference.secret, shown.secret))
     return str(reference)
 
 

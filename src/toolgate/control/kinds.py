@@ -69,7 +69,8 @@ def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
     reason = reason[:1].lower() + reason[1:]
     for name, told in _TYPES.items():
         reason = reason.replace(f"`{name}`", told)
-    return reason, path.removesuffix("`")
+    path = path.removesuffix("`")
+    return (f"{reason} among its values" if path.endswith("[...]") else reason), path
 
 
 _TYPES = {

@@ -168,6 +168,7 @@ class _Open:
 
 def step(path: str, key: str) -> str:
     """The path of a mapping's entry."""
+    key = key or '""'
     return f"{path}.{key}" if path else key
 
 

@@ -1,6 +1,7 @@
 """Secrets by reference: `env:NAME` from the environment, `file:PATH` from a file that only its owner can read."""
 
 import os
+import shlex
 import stat
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -68,9 +69,12 @@ class References:
             raise ConfigError((f"{reference} does not exist: create it with mode 0600",)) from None
         except (OSError, ValueError) as error:
             raise ConfigError((f"{reference} cannot be read: {_reason(error)}",)) from None
-        with os.fdopen(handle, "rb") as file:
-            _judge(os.fstat(file.fileno()), reference)
-            raw = file.read(MOST_BYTES + 1)
+        try:
+            _judge(os.fstat(handle), reference)
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                raw = file.read(MOST_BYTES + 1)
+        finally:
+            os.close(handle)
         if len(raw) > MOST_BYTES:
             raise ConfigError((f"{reference} is larger than {MOST_BYTES} bytes: it is not a secret",))
         try:
@@ -85,8 +89,8 @@ def _judge(status: os.stat_result, reference: Reference) -> None:
     # A file of somebody else (a secret that an orchestrator mounted) has the mode that they chose, and we could not
     # change it. Windows has no such mode bits; there the directory's access list decides.
     if os.name == "posix" and status.st_uid == os.geteuid() and status.st_mode & _READABLE_BY_OTHERS:
-        mode = stat.S_IMODE(status.st_mode)
-        raise ConfigError((f"{reference} can be read by others (mode {mode:04o}): run `chmod 600 {reference.name}`",))
+        found = f"can be read by others (mode {stat.S_IMODE(status.st_mode):04o})"
+        raise ConfigError((f"{reference} {found}: run `chmod 600 {shlex.quote(reference.name)}`",))
 
 
 def _reason(error: OSError | ValueError) -> str:

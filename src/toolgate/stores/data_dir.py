@@ -10,6 +10,7 @@ made last: where it is, the others must be, and are not made anew when they are 
 
 import os
 import secrets
+import shlex
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -95,7 +96,7 @@ def _make_directory(path: Path) -> None:
     except OSError as error:
         raise ConfigError((f"{path}: the data directory cannot be made: {_reason(error)}",)) from None
     if os.name == "posix" and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError((f"{path}: others can change this directory: run `chmod 700 {path}`",))
+        raise ConfigError((f"{path}: others can change this directory: run `chmod 700 {shlex.quote(str(path))}`",))
 
 
 def _create(path: Path, content: bytes) -> bool:
@@ -129,13 +130,16 @@ def _read(path: Path) -> bytes:
         raise ConfigError((_missing(path),)) from None
     except OSError as error:
         raise ConfigError((f"{path}: cannot be read: {_reason(error)}",)) from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError((f"{path}: is not a regular file: remove it",))
         if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise ConfigError((f"{path}: others can read this secret: run `chmod 600 {path}`",))
-        return file.read(_MOST_BYTES)
+            raise ConfigError((f"{path}: others can read this secret: run `chmod 600 {shlex.quote(str(path))}`",))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(_MOST_BYTES)
+    finally:
+        os.close(handle)
 
 
 def _missing(path: Path) -> str:
