@@ -131,6 +131,12 @@ class Catalog:
         waiting = dict.fromkeys(self._lives, "it is being opened")
         return {**{name: why for name, why in waiting.items() if name not in self.opened}, **self.failed, **notes}
 
+    async def watch(self, server: str, uris: frozenset[str]) -> None:
+        """Tells one server which of its resources someone listens to."""
+        opened = self.opened.get(server)
+        if opened is not None:
+            await opened.upstream.watch(uris)
+
     async def settled(self, timeout: float) -> None:
         """Waits until every server was discovered or failed once, at most `timeout` seconds."""
         with suppress(TimeoutError):

@@ -28,7 +28,8 @@ class Guards:
     def __init__(
         self, hosts: Sequence[str], origins: Sequence[str], *, loopback: bool, proxies: Sequence[str] = ()
     ) -> None:
-        self._hosts = frozenset(host.lower() for host in hosts) | (LOOPBACK if loopback else frozenset())
+        named = {host.lower() for host in hosts}
+        self._hosts = frozenset(named | LOOPBACK if loopback else named)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._loopback = loopback
         self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]

@@ -18,7 +18,7 @@ class Request:
         self.method = method
         self.path = path
         self.headers = dict(headers)
-        self.repeated = _repeated(headers) if len(self.headers) != len(headers) else frozenset()
+        self.repeated: frozenset[bytes] = _repeated(headers) if len(self.headers) != len(headers) else _NONE
         self.body = body
         self.client = client
         self.secure = secure
@@ -51,6 +51,7 @@ class Responder(Protocol):
     def end(self) -> None: ...
 
 
+_NONE: frozenset[bytes] = frozenset()
 JSON: Header = (b"content-type", b"application/json")
 
 

@@ -1,5 +1,6 @@
 """The end of the fold: what is handed to an upstream, and what of its answer is sealed before the caller holds it."""
 
+import asyncio
 import time
 
 import msgspec
@@ -35,17 +36,30 @@ class Dispatch:
         self._upstream = upstream
         self._credentials = credentials
         self._seal = seal
+        self._in_flight = 0
+        self._idle: asyncio.Event | None = None
+
+    async def idle(self) -> None:
+        """Waits until no call is in flight. Asked once, when the server is about to be closed."""
+        self._idle = asyncio.Event()
+        if self._in_flight:
+            await self._idle.wait()
 
     async def __call__(self, call: Call, caller: Caller) -> Result:
         grant = await self._credentials.grant(call.principal, call.target)
         params = self._params(call)
         out = Outbound(call.id, call.method, params, call.envelope, call.target, grant, call.deadline)
         began = time.perf_counter()
+        self._in_flight += 1
         try:
             result = await self._upstream.call(out, caller)
         except Fault as fault:
             fault.upstream_s = time.perf_counter() - began
             raise
+        finally:
+            self._in_flight -= 1
+            if self._idle is not None and not self._in_flight:
+                self._idle.set()
         upstream_s = time.perf_counter() - began
         body = self._sealed(result.body, call) if result.input_required else result.body
         return Result(body, result.era, result.is_error, result.input_required, upstream_s)

@@ -1,0 +1,168 @@
+"""A whole gateway: the line, its sinks, its HTTP side, and the file that it watches."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from watchfiles import awatch
+
+from toolgate.assembly.http import Listening, listen, load_certificate
+from toolgate.assembly.line import Line, Setup, open_line
+from toolgate.edge.health import Health
+from toolgate.edge.observing import Observing
+from toolgate.model.declared import Declared
+from toolgate.model.errors import ConfigError
+from toolgate.ports import Sink
+from toolgate.settings import Settings
+from toolgate.sinks.metrics import Metrics, Readings
+from toolgate.sinks.recent import Config as RecentConfig
+from toolgate.sinks.recent import Recent
+from toolgate.stores.data_dir import DataDir
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK = 3.0
+"""Seconds that a start waits for its servers to be discovered, so that the first list is not empty."""
+
+
+class Gateway(msgspec.Struct, frozen=True):
+    """A gateway that is about to serve: `serve()` runs until it is told to stop."""
+
+    line: Line
+    listening: Listening
+    serve: Callable[[], Any]
+    problems: dict[str, str]
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings,
+    data: DataDir,
+    declared: Declared,
+    environment: Mapping[str, str],
+    reload: Callable[[], Declared] | None,
+    sinks: tuple[Sink, ...],
+) -> AsyncGenerator[Gateway]:
+    """`reload` reads the configuration anew when its file changed. Raises ConfigError."""
+    problems: dict[str, str] = {}
+    recent = Recent(RecentConfig())
+    readings = _Late()
+    metrics = Metrics(readings.readings())
+    setup = Setup(data, declared, environment, (metrics, recent, *sinks), settings.open)
+    async with AsyncExitStack() as stack:
+        line = await stack.enter_async_context(open_line(setup))
+        line.publisher.on_swap(lambda old, new: recent.judge())
+        health = Health({"configuration": lambda: problems.get("configuration")}, lambda: _up(line))
+        observing = Observing(line.door, health, metrics, recent)
+        listening = await stack.enter_async_context(listen(settings, line, observing))
+        readings.bind(line, listening)
+        tasks = [
+            asyncio.create_task(line.publisher.run(), name="publisher"),
+            asyncio.create_task(line.ring.run(), name="records"),
+            asyncio.create_task(listening.server.sweep(), name="slow connections"),
+            *_watchers(settings, declared, line, listening, reload, problems),
+        ]
+        stack.push_async_callback(_stop, tasks)
+        await line.catalog.settled(FIRST_LOOK)
+
+        async def serve() -> None:
+            await listening.server.serve(sockets=[listening.socket])
+
+        yield Gateway(line, listening, serve, problems)
+
+
+class _Late:
+    """The readings of parts that do not exist yet when the metrics are made."""
+
+    def __init__(self) -> None:
+        self._line: Line | None = None
+        self._listening: Listening | None = None
+
+    def bind(self, line: Line, listening: Listening) -> None:
+        self._line = line
+        self._listening = listening
+
+    def readings(self) -> Readings:
+        return Readings(
+            in_flight=lambda: 0 if self._line is None else self._line.door.in_flight,
+            generation=lambda: 0 if self._line is None else self._line.publisher.current().generation,
+            records_dropped=lambda: 0 if self._line is None else self._line.ring.dropped,
+            records_lost=dict,
+            malformed=lambda: {} if self._listening is None else {"http": self._listening.endpoints.malformed},
+            upstreams_up=lambda: {} if self._line is None else _up(self._line),
+            upstream_transport=lambda server: "" if self._line is None else _transport(self._line, server),
+        )
+
+
+def _up(line: Line) -> dict[str, bool]:
+    notes = line.catalog.notes()
+    names = {*line.catalog.opened, *notes}
+    return {name: name not in notes for name in names}
+
+
+def _transport(line: Line, server: str) -> Any:
+    opened = line.catalog.opened.get(server)
+    kind = "" if opened is None else opened.spec.kind
+    return {"stdio": "pipe", "echo": "", "python": ""}.get(kind, "tcp" if kind else "")
+
+
+def _watchers(
+    settings: Settings,
+    declared: Declared,
+    line: Line,
+    listening: Listening,
+    reload: Callable[[], Declared] | None,
+    problems: dict[str, str],
+) -> list["asyncio.Task[None]"]:
+    tasks: list[asyncio.Task[None]] = []
+    if declared.file is not None and reload is not None and settings.watch:
+        tasks.append(asyncio.create_task(_watch_file(declared.file, line, reload, problems), name="watch"))
+    context = listening.server.config.ssl
+    if context is not None and settings.tls_cert is not None and settings.tls_key is not None:
+        pair = (settings.tls_cert, settings.tls_key)
+        tasks.append(asyncio.create_task(_watch_certificate(context, *pair, problems), name="certificate"))
+    return tasks
+
+
+async def _watch_file(file: Path, line: Line, reload: Callable[[], Declared], problems: dict[str, str]) -> None:
+    """Takes a changed configuration into force, or keeps the old and says so."""
+    async for _ in awatch(file.parent, watch_filter=lambda change, path: _same(path, file), recursive=False):
+        try:
+            declared = await asyncio.to_thread(reload)
+        except ConfigError as error:
+            problems["configuration"] = f"{file} was changed but is refused; the former one is in force"
+            logger.error("%s is refused, the former configuration stays in force:\n%s", file, error)
+            continue
+        problems.pop("configuration", None)
+        line.apply(declared)
+        logger.info("%s: the changed configuration is in force", file)
+
+
+async def _watch_certificate(context: Any, certificate: Path, key: Path, problems: dict[str, str]) -> None:
+    async for _ in awatch(certificate.parent, key.parent, recursive=False):
+        try:
+            load_certificate(context, certificate, key)
+        except ConfigError as error:
+            problems["certificate"] = str(error)
+            logger.error("the changed certificate is refused, the former stays in use: %s", error)
+        else:
+            problems.pop("certificate", None)
+            logger.info("%s: the changed certificate is in use", certificate)
+
+
+def _same(path: str, file: Path) -> bool:
+    """Whether a changed path is the file, or may be what it points to (Kubernetes swaps a link beside it)."""
+    changed = Path(path)
+    return changed.name == file.name or changed.name == "..data"
+
+
+async def _stop(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,163 @@
+"""The HTTP side: endpoints, health, metrics and records over one listening socket, TLS, and an orderly end."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+import uvicorn
+
+from toolgate.assembly.line import Line
+from toolgate.edge.asgi import App, Route
+from toolgate.edge.endpoint import McpEndpoints
+from toolgate.edge.fast import Limits, McpProtocol, protocol_class
+from toolgate.edge.guards import Guards
+from toolgate.edge.legacy import Answer, Legacy
+from toolgate.edge.observing import Observing
+from toolgate.model.errors import ConfigError
+from toolgate.rules.exposure import is_loopback
+from toolgate.settings import Settings
+
+SLOW_SWEEP = 5.0
+"""Seconds between looks for connections whose request does not arrive."""
+
+
+class Listening(msgspec.Struct, frozen=True):
+    """A bound socket and what speaks on it. `url` has no path."""
+
+    url: str
+    socket: socket.socket
+    server: "Server"
+    endpoints: McpEndpoints
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with streams told to end before connections are waited for."""
+
+    def __init__(self, config: uvicorn.Config, stop_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stop_streams = stop_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stop_streams()
+        await super().shutdown(sockets)
+
+    async def sweep(self) -> None:
+        """Until cancelled: drops connections that send their request too slowly."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SLOW_SWEEP)
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, McpProtocol):
+                    connection.close_if_slow(loop.time())
+
+
+@asynccontextmanager
+async def listen(settings: Settings, line: Line, observing: Observing, *, short: bool = True) -> AsyncGenerator[Listening]:
+    """Binds and prepares; the caller runs `server.serve(sockets=[socket])`. Raises ConfigError when the
+    address cannot be bound or a certificate cannot be read."""
+    bound = _bind(settings)
+    try:
+        port = bound.getsockname()[1]
+        url = settings.public_url or _url(settings, port)
+        endpoints = _endpoints(settings, line)
+        limits = Limits(body=settings.max_body, head=settings.max_headers, connections=settings.max_connections)
+        app = App(endpoints, _routes(observing), limits)
+        config = uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            http=protocol_class(endpoints, limits, short=short),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=int(settings.idle_timeout),
+            timeout_graceful_shutdown=int(settings.drain_timeout),
+        )
+        config.load()
+        config.ssl = _tls(settings)
+
+        def stop_streams() -> None:
+            line.hub.close()
+            endpoints.legacy.close()
+
+        yield Listening(url, bound, Server(config, stop_streams), endpoints)
+    finally:
+        bound.close()
+
+
+def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
+    hosts = list(settings.allowed_hosts)
+    origins = list(settings.allowed_origins)
+    if settings.public_url is not None:
+        parts = urlsplit(settings.public_url)
+        hosts.append(parts.hostname or "")
+        origins.append(f"{parts.scheme}://{parts.netloc}")
+    if settings.host not in ("0.0.0.0", "::"):
+        hosts.append(settings.host)
+    guards = Guards(
+        hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies
+    )
+
+    def make_legacy(answer: Answer) -> Legacy:
+        legacy = Legacy(line.seals.session, line.sessions, line.hub, line.wheel, line.clock, answer)
+        line.session_methods.legacy = legacy
+        return legacy
+
+    return McpEndpoints(line.door, guards, line.wheel, make_legacy=make_legacy)
+
+
+def _routes(observing: Observing) -> dict[str, Route]:
+    return {
+        "/livez": observing.health,
+        "/healthz": observing.health,
+        "/readyz": observing.health,
+        "/metrics": observing.metrics,
+        "/api/v1/calls": observing.calls,
+    }
+
+
+def _bind(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if hasattr(socket, "SO_REUSEADDR") and not hasattr(socket, "SO_EXCLUSIVEADDRUSE"):
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((settings.host, settings.port))
+        bound.listen(2048)
+        bound.setblocking(False)
+    except OSError as error:
+        bound.close()
+        raise ConfigError(
+            (f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}: choose another with --port",)
+        ) from None
+    return bound
+
+
+def _url(settings: Settings, port: int) -> str:
+    scheme = "http" if settings.tls_cert is None else "https"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{scheme}://{host}:{port}"
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, settings.tls_cert, settings.tls_key)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Reads the pair into the context; new connections use it from now on. Raises ConfigError."""
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        raise ConfigError((f"{certificate}, {key}: not a usable certificate and key: {reason}",)) from None

@@ -1,0 +1,271 @@
+"""The short way for `POST` to an MCP endpoint: from the HTTP parser's callbacks to the endpoint without ASGI in between.
+
+It subclasses uvicorn's HttpToolsProtocol, whose callbacks are not a public interface: uvicorn is bounded to one minor, and a
+test asserts that the ordinary ASGI way gives the same answers. Everything that is not such a POST takes that way. The
+limits on heads and on slow senders hold for both.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from toolgate.edge.endpoint import McpEndpoints, endpoint_of
+from toolgate.edge.request import Header, Request
+
+MOST_HEADERS = 100
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Bytes of one body and of one head; connections at once; seconds in which a request must have arrived whole."""
+
+    body: int
+    head: int
+    connections: int
+    arrival: float = 30.0
+
+
+class McpProtocol(HttpToolsProtocol):
+    """One connection. `endpoints`, `limits` and `short` are set by `protocol_class`."""
+
+    parser: Any
+    endpoints: McpEndpoints
+    limits: Limits
+    short: bool
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.head = 0
+        self.reading_since: float | None = self.loop.time()
+        if len(self.connections) > self.limits.connections:
+            self._refuse(503, b"Too many connections.\n")
+
+    def data_received(self, data: bytes) -> None:
+        if self.reading_since is None and not self.transport.is_closing():
+            self.reading_since = self.loop.time()
+        if self.head >= 0:
+            self.head += len(data)
+        super().data_received(data)
+        if self.head > self.limits.head and self.parser is not None:
+            self._refuse(431, b"The request's head is too large.\n")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.head = 0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > MOST_HEADERS:
+            self.head = self.limits.head + 1
+
+    def on_headers_complete(self) -> None:
+        self.head = -1
+        endpoint = self._short_way()
+        if endpoint is None:
+            super().on_headers_complete()
+            return
+        former: Any = self.cycle
+        turn = former is None or former.response_complete
+        cycle = FastCycle(self, endpoint)
+        self.cycle = cycle  # type: ignore[assignment]
+        if turn:
+            cycle.turn = True
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def on_body(self, body: bytes) -> None:
+        cycle: Any = self.cycle
+        if not isinstance(cycle, FastCycle):
+            super().on_body(body)
+        elif not cycle.response_complete:
+            cycle.feed(body)
+
+    def on_message_complete(self) -> None:
+        self.reading_since = None
+        self.head = 0
+        cycle: Any = self.cycle
+        if isinstance(cycle, FastCycle):
+            cycle.whole = True
+            cycle.begin()
+        else:
+            super().on_message_complete()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        cycle: Any = self.cycle
+        if isinstance(cycle, FastCycle):
+            cycle.drained()
+
+    def close_if_slow(self, now: float) -> None:
+        """Drops a connection whose request did not arrive whole in time."""
+        if self.reading_since is not None and now - self.reading_since > self.limits.arrival:
+            self.transport.close()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if isinstance(cycle, FastCycle):
+            cycle.turn = True
+            cycle.begin()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _short_way(self) -> str | None:
+        if not self.short or self.parser.get_method() != b"POST" or self.expect_100_continue:
+            return None
+        if self.parser.should_upgrade() or b"?" in self.url or b"%" in self.url:
+            return None
+        return endpoint_of(self.url.decode("latin-1"))
+
+    def _refuse(self, status: int, reason: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(
+                b"".join(
+                    (STATUS_LINE[status], b"content-type: text/plain; charset=utf-8\r\ncontent-length: ",
+                     b"%d" % len(reason), b"\r\nconnection: close\r\n\r\n", reason)
+                )
+            )  # fmt: skip
+            self.transport.close()
+
+
+class FastCycle:
+    """One POST on the short way: what uvicorn needs to know of its cycles, and our Responder."""
+
+    __slots__ = (
+        "_body", "_chunked", "_drained", "_endpoint", "_gone", "_protocol", "_size", "_task",
+        "disconnected", "headers", "http_version", "keep_alive", "more_body", "response_complete", "response_started",
+        "turn", "whole",
+    )  # fmt: skip
+
+    def __init__(self, protocol: McpProtocol, endpoint: str) -> None:
+        self._protocol = protocol
+        self._endpoint = endpoint
+        self.headers = protocol.headers
+        self.http_version = protocol.parser.get_http_version()
+        self.keep_alive = self.http_version != "1.0" and protocol.parser.should_keep_alive()
+        self._body: list[bytes] = []
+        self._size = 0
+        self._gone: Callable[[], None] | None = None
+        self._drained: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._chunked = False
+        self.turn = False
+        self.whole = False
+        self.more_body = True
+        self.disconnected = False
+        self.response_started = False
+        self.response_complete = False
+
+    # What uvicorn asks of a cycle ----------------------------------------------------------------------------------
+
+    @property
+    def message_event(self) -> "FastCycle":
+        """uvicorn sets this event when the connection is lost."""
+        return self
+
+    def set(self) -> None:
+        if self.disconnected and self._gone is not None:
+            gone, self._gone = self._gone, None
+            gone()
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def feed(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > self._protocol.limits.body:
+            self.keep_alive = False
+            if self.turn:
+                self.reply(413, ((b"content-type", b"text/plain; charset=utf-8"),), b"The body is too large.\n")
+            else:
+                self._protocol.transport.close()
+        else:
+            self._body.append(body)
+
+    def begin(self) -> None:
+        """Runs the request once it is whole and its turn has come."""
+        if not (self.turn and self.whole) or self.response_started or self._task is not None:
+            return
+        protocol = self._protocol
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        client = protocol.client[0] if protocol.client else ""
+        request = Request(
+            "POST", protocol.url.decode("latin-1"), self.headers, body, client, secure=protocol.scheme == "https"
+        )
+        self._body = []
+        task = protocol.loop.create_task(protocol.endpoints.serve(request, self, self._endpoint))
+        self._task = task
+        protocol.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._protocol.tasks.discard(task)
+        if task.cancelled() and not self.response_complete:
+            self.keep_alive = False
+            self._protocol.transport.close()
+
+    # Responder ------------------------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        return self._protocol.flow.write_paused
+
+    def watch(self, gone: Callable[[], None] | None, drained: Callable[[], None] | None) -> None:
+        self._gone = gone
+        self._drained = drained
+
+    def drained(self) -> None:
+        if self._drained is not None:
+            self._drained()
+
+    def reply(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        if self.disconnected or self.response_started:
+            return
+        self.response_started = True
+        parts = self._head(status, headers)
+        parts += (b"content-length: ", b"%d" % len(body), b"\r\n\r\n", body)
+        self._protocol.transport.write(b"".join(parts))
+        self._complete()
+
+    def start(self, status: int, headers: Sequence[Header]) -> None:
+        if self.disconnected or self.response_started:
+            return
+        self.response_started = True
+        self._chunked = self.http_version != "1.0"
+        parts = self._head(status, headers)
+        parts.append(b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
+        self._protocol.transport.write(b"".join(parts))
+
+    def write(self, data: bytes) -> None:
+        if self.disconnected or self.response_complete:
+            return
+        self._protocol.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+
+    def end(self) -> None:
+        if self.disconnected or self.response_complete:
+            return
+        if self._chunked:
+            self._protocol.transport.write(b"0\r\n\r\n")
+        self._complete()
+
+    def _head(self, status: int, headers: Sequence[Header]) -> list[bytes]:
+        parts = [STATUS_LINE[status]]
+        for name, value in self._protocol.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        return parts
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self._gone = self._drained = None
+        if not self.keep_alive:
+            self._protocol.transport.close()
+        self._protocol.on_response_complete()
+
+
+def protocol_class(endpoints: McpEndpoints, limits: Limits, *, short: bool = True) -> type[McpProtocol]:
+    """The protocol class of one server. Without `short`, every request takes the ASGI way."""
+    return type("BoundMcpProtocol", (McpProtocol,), {"endpoints": endpoints, "limits": limits, "short": short})
