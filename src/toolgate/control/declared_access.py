@@ -149,19 +149,21 @@ def _judge_servers(entries: Mapping[str, Place], patterns: _Patterns, servers: C
 def find_shadowed(rules: Sequence[Rule], teams_of: Mapping[str, Sequence[str]], servers: Collection[str]) -> None:
     """Reports every pattern of an allow that can never allow anything, because denials that hold for the same subject
     cover it on each server that the allow names. `teams_of` gives the teams of each key."""
-    denials = [rule for rule in rules if rule.grant.effect == "deny"]
+    denials: dict[str, list[Rule]] = {}
+    for rule in rules:
+        if rule.grant.effect == "deny":
+            denials.setdefault(rule.grant.subject, []).append(rule)
     for rule in rules:
         if rule.grant.effect == "allow":
-            holding = [deny for deny in denials if _holds_for(deny.grant.subject, rule.grant.subject, teams_of)]
-            _report_shadowed(rule, holding, servers)
+            wider = _wider(rule.grant.subject, teams_of)
+            _report_shadowed(rule, [denial for subject in wider for denial in denials.get(subject, ())], servers)
 
 
-def _holds_for(wide: str, narrow: str, teams_of: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a grant for `wide` holds for everyone for whom one for `narrow` does."""
-    if wide in (EVERYONE, narrow):
-        return True
-    kind, _, name = narrow.partition(":")
-    return kind == "key" and wide in [f"team:{team}" for team in teams_of.get(name, ())]
+def _wider(subject: str, teams_of: Mapping[str, Sequence[str]]) -> list[str]:
+    """The subjects whose grants hold for everyone for whom one of this subject does, itself first."""
+    kind, _, name = subject.partition(":")
+    teams = teams_of.get(name, ()) if kind == "key" else ()
+    return list(dict.fromkeys((subject, *(f"team:{team}" for team in teams), EVERYONE)))
 
 
 def _report_shadowed(rule: Rule, denials: Sequence[Rule], servers: Collection[str]) -> None:
