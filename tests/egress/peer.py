@@ -1,7 +1,10 @@
 """The other party: a raw server that answers whatever a test tells it to, byte by byte."""
 
 import asyncio
+import socket
 import ssl
+import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -72,6 +75,9 @@ class Line:
         self._writer.close()
 
     def reset(self) -> None:
+        """Closes so that the client hears of a reset (RST), not of an end (FIN)."""
+        linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._writer.transport.abort()
 
 

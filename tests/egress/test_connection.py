@@ -108,6 +108,14 @@ async def test_an_answer_that_came_in_the_moment_of_cancelling_keeps_its_connect
         connection.drop()
 
 
+async def test_a_connection_that_the_peer_ended_is_closed_in_the_same_turn_of_the_loop():
+    async with serving(silent) as peer:
+        _, connection = await connected(peer)
+        connection.eof_received()
+        assert connection.closed
+        connection.drop()
+
+
 async def test_an_answer_to_a_cancelled_request_keeps_its_connection():
     async with serving(silent) as peer:
         holder, connection = await connected(peer)

@@ -193,6 +193,21 @@ async def test_an_answer_that_breaks_off_is_no_answer(data: bytes, reset: bool):
         assert len(peer.requests) == 1
 
 
+async def test_an_answer_until_close_is_no_answer_when_the_connection_is_reset():
+    async def handler(line: Line) -> None:
+        await line.request()
+        await line.send(STREAM.replace(b"transfer-encoding: chunked\r\n", b""))
+        await started.wait()
+        line.reset()
+
+    started = asyncio.Event()
+    async with talking(handler) as (route, _):
+        reply = await route.send("GET", "/", [])
+        started.set()
+        with pytest.raises(UpstreamFailed, match="broke in the middle"):
+            await read(reply)
+
+
 @pytest.mark.parametrize("extra", [b"garbage", b"H", answer(b"second"), answer(b"x" * 200_000)])
 async def test_bytes_behind_an_answer_cost_the_connection_and_poison_nothing(extra: bytes):
     """Either they come with the answer, or they come to an idle connection: the next answer is never one of them."""
@@ -209,12 +224,13 @@ async def test_bytes_behind_an_answer_cost_the_connection_and_poison_nothing(ext
             assert peer.connections == expected
 
 
-async def test_bytes_to_an_idle_connection_cost_it():
+@pytest.mark.parametrize("unasked", [answer(b"unasked"), b"\r\n"])
+async def test_bytes_to_an_idle_connection_cost_it(unasked: bytes):
     async def handler(line: Line) -> None:
         await line.request()
         await line.send(answer(b"first"))
         await go.wait()
-        await line.send(answer(b"unasked"))
+        await line.send(unasked)
         await line.hung_up()
         hung_up.set()
 

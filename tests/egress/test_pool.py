@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from tests.egress.peer import Handler, Line, Peer, answer, replying, serving, talking, until
+from toolgate.egress.answer import WholeAnswer
 from toolgate.egress.connection import Connection
 from toolgate.egress.dialling import Destination, dial
 from toolgate.egress.pool import Route
@@ -157,6 +158,26 @@ async def test_a_place_cancelled_in_the_moment_of_being_served_is_passed_on():
         await route.close()
 
 
+async def test_a_connection_that_breaks_between_being_given_and_being_taken_is_not_used():
+    asked, go = asyncio.Event(), asyncio.Event()
+    async with serving(holding(asked, go)) as peer:
+        route = narrow(peer, connections=1)
+
+        async def call_and_close() -> None:
+            await route.send("POST", "/", [], b"1")
+            await route.close()
+
+        first = asyncio.create_task(call_and_close())
+        await asked.wait()
+        second = asyncio.create_task(route.send("POST", "/", [], b"2"))
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(UpstreamFailed, match="removed or changed"):
+            await second
+        await first
+        assert len(peer.requests) == 1
+
+
 @pytest.mark.parametrize("moment", ["dialling", "asking"])
 async def test_a_cancelled_call_frees_its_slot(moment: str):
     asked, go = asyncio.Event(), asyncio.Event()
@@ -217,6 +238,16 @@ async def test_a_request_is_sent_again_only_once():
         with pytest.raises(UpstreamFailed, match="closed before an answer came"):
             await route.send("GET", "/", [])
         assert len(peer.requests) == 3
+
+
+async def test_a_request_is_sent_again_only_once_even_on_another_kept_connection():
+    async with serving(leaving) as peer:
+        route = narrow(peer, connections=1)
+        await route.send("GET", "/0", [])
+        outcomes = await asyncio.gather(*[route.send("GET", f"/{name}", []) for name in "ab"], return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [UpstreamFailed, WholeAnswer]
+        assert [request[4:6] for request in peer.requests] == [b"/0", b"/a", b"/b", b"/a"]
+        await route.close()
 
 
 async def test_half_an_answer_is_never_asked_for_again():
