@@ -50,6 +50,11 @@ class Announcements:
         for follower in self._followers:
             follower.take(change)
 
+    def end(self) -> None:
+        """The upstream is closed: every follower comes to its end."""
+        for follower in tuple(self._followers):
+            follower.end()
+
     def follow(self) -> Follower:
         follower = Follower(self._followers)
         self._followers.add(follower)

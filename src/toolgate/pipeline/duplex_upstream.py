@@ -109,6 +109,7 @@ class DuplexUpstream:
     async def close(self) -> None:
         """Ends every conversation. Never raises, and ends within a bound."""
         await self._pool.close()
+        self._announcements.end()
 
     # Conversations ---------------------------------------------------------------------------------------------------
 
