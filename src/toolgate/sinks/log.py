@@ -8,6 +8,7 @@ import asyncio
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +24,9 @@ from toolgate.rules.redaction import printable, redacted, safe_json
 MAX_WAITING = 16_384
 """Records that may wait for the thread; a batch beyond it is lost and counted."""
 _CHUNK = 64
-"""Lines made and written at a time: between chunks the event loop gets the interpreter."""
+_PAUSE_S = 0.0002
+"""Lines made and written at a time, and the pause after them in which the event loop gets the interpreter: without it
+the loop may wait for the interpreter's switch interval, 5 ms."""
 _MAX_TEXT = 256
 _MAX_CLIENT = 4_096
 _MAX_CLIENTS = 1_024
@@ -112,8 +115,8 @@ def _line(record: CallRecord, client: str) -> _Line:
         record.id[:_MAX_TEXT],
         record.method[:_MAX_TEXT],
         outcome,
-        round(record.duration_s * 1e3, 3),
-        round(record.upstream_s * 1e3, 3),
+        round(record.duration_s * 1e6) / 1e3,
+        round(record.upstream_s * 1e6) / 1e3,
         record.endpoint[:_MAX_TEXT],
         record.server,
         target if is_tool else "",
@@ -203,6 +206,7 @@ class CallLog:
             while batch := self._next():
                 for start in range(0, len(batch), _CHUNK):
                     self._put(batch[start : start + _CHUNK])
+                    time.sleep(_PAUSE_S)
         finally:
             os.close(self._descriptor)
 
@@ -227,7 +231,8 @@ class CallLog:
                 continue
         lost = self.lost
         notice = b"" if lost == self._told else self._notice(lost - self._told)
-        written = self._write_all(notice + b"".join(lines))
+        made = b"".join(lines)
+        written = self._write_all(notice + (made if self._pretty else safe_json(made)))
         if written:
             self._told = lost
         with self._changed:
@@ -238,7 +243,7 @@ class CallLog:
         entry = _line(record, self._client_name(record.client))
         if self._pretty:
             return _pretty(entry, colour=self._colour).encode() + b"\n"
-        return safe_json(_encoder.encode(entry)) + b"\n"
+        return _encoder.encode(entry) + b"\n"
 
     def _notice(self, count: int) -> bytes:
         if self._pretty:
