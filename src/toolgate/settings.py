@@ -72,10 +72,7 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Pa
     """The settings of a process. `flags` are those given on the command line, by setting name; `directory` is the
     working directory. Raises ConfigError with every finding."""
     findings: list[str] = []
-    given: dict[str, _Given] = {}
-    given.update(_from_file(environment, directory, findings))
-    given.update(_from_environment(environment, directory, findings))
-    given.update({name: _Given(value, _flag(name), directory) for name, value in flags.items()})
+    given = _all_given(flags, environment, directory, findings)
     values: dict[str, Any] = {}
     for name, raw in given.items():
         try:
@@ -90,6 +87,30 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Pa
     if findings:
         raise ConfigError(tuple(findings))
     return settings
+
+
+def chosen(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Path) -> frozenset[str]:
+    """The names of the settings that somebody set, so that a default may give way where a choice may not."""
+    return frozenset(_all_given(flags, environment, directory, []))
+
+
+def data_dir(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Path) -> Path | None:
+    """The data directory alone, for a process that does not listen. Raises ConfigError."""
+    findings: list[str] = []
+    raw = _all_given(flags, environment, directory, findings).get("data_dir")
+    try:
+        return None if raw is None else _convert("data_dir", raw)
+    except _WrongValue as wrong:
+        raise ConfigError((f"{raw.origin if raw else ''}: {wrong}",)) from None
+
+
+def _all_given(
+    flags: Mapping[str, Any], environment: Mapping[str, str], directory: Path, findings: list[str]
+) -> dict[str, _Given]:
+    given = _from_file(environment, directory, findings)
+    given.update(_from_environment(environment, directory, findings))
+    given.update({name: _Given(value, _flag(name), directory) for name, value in flags.items()})
+    return given
 
 
 def _listening(settings: Settings) -> exposure.Listening:

@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -36,11 +36,21 @@ class Listening(msgspec.Struct, frozen=True):
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with streams told to end before connections are waited for."""
+    """uvicorn, with streams told to end before connections are waited for. Signals are its owner's: see `stop`."""
 
     def __init__(self, config: uvicorn.Config, stop_streams: Callable[[], None]) -> None:
         super().__init__(config)
         self._stop_streams = stop_streams
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """None are: uvicorn would end the process before what we opened is closed."""
+        yield
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Takes no more requests and lets those under way end, within the drain timeout, or not even that."""
+        self.should_exit = True
+        self.force_exit = self.force_exit or at_once
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._stop_streams()
@@ -57,7 +67,9 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listen(settings: Settings, line: Line, observing: Observing, *, short: bool = True) -> AsyncGenerator[Listening]:
+async def listen(
+    settings: Settings, line: Line, observing: Observing, *, short: bool = True
+) -> AsyncGenerator[Listening]:
     """Binds and prepares; the caller runs `server.serve(sockets=[socket])`. Raises ConfigError when the
     address cannot be bound or a certificate cannot be read."""
     bound = _bind(settings)
@@ -100,9 +112,7 @@ def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
         origins.append(f"{parts.scheme}://{parts.netloc}")
     if settings.host not in ("0.0.0.0", "::"):
         hosts.append(settings.host)
-    guards = Guards(
-        hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies
-    )
+    guards = Guards(hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies)
 
     def make_legacy(answer: Answer) -> Legacy:
         legacy = Legacy(line.seals.session, line.sessions, line.hub, line.wheel, line.clock, answer)

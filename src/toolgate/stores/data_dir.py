@@ -62,7 +62,7 @@ def default_location(environment: Mapping[str, str], platform: str, home: Path) 
 
 def open_data_dir(path: Path) -> DataDir:
     """Opens an installation, or makes one where there is none. Raises ConfigError naming the file and what to do."""
-    _make_directory(path)
+    make_directory(path)
     if not (path / LOCAL_KEY).exists():
         _create(path / SEALING_KEY, secrets.token_bytes(SEALING_BYTES))
         _create(path / KEY_PEPPER, secrets.token_bytes(keys.PEPPER_BYTES))
@@ -89,7 +89,8 @@ def read_local_key(path: Path) -> str:
     return key
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
+    """Makes the directory for its owner only, unless it is there. Raises ConfigError, also when others can write in."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.stat()

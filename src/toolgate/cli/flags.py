@@ -1,0 +1,81 @@
+"""The flags of `toolgate up` and its kin: one for each process setting, so that none can be forgotten."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, cast
+
+import typer
+
+from toolgate.settings import NAMES, Settings
+
+HELP = {
+    "host": "The address to listen on.",
+    "port": "The port; 0 takes a free one.",
+    "data_dir": "The data directory.",
+    "config": "What to serve; toolgate.yaml if it is there.",
+    "watch": "Whether edits of the configuration are taken while running.",
+    "open": "Ask for no key. On loopback only.",
+    "tls_cert": "The certificate chain, in PEM.",
+    "tls_key": "Its private key, in PEM.",
+    "behind_proxy": "A proxy before us speaks TLS.",
+    "public_url": "The address that clients use.",
+    "trusted_proxies": "Addresses or networks whose forwarded headers are believed.",
+    "allowed_hosts": "Further names by which clients may address us.",
+    "allowed_origins": "Web pages that may call us.",
+    "log_level": "debug, info, warning or error.",
+    "log_format": "json or text; text at a terminal.",
+    "max_body": "The largest request body.",
+    "max_headers": "The most bytes of a request's headers.",
+    "max_depth": "The deepest nesting of JSON in a request.",
+    "max_connections": "The most connections of clients at a time.",
+    "idle_timeout": "How long a connection may be kept without a request.",
+    "drain_timeout": "How long calls may go on after a stop was asked for.",
+}
+SHORTER = {"data_dir": ("--data",), "trusted_proxies": ("--trusted-proxy",), "config": ("-c",)}
+"""Further spellings of a flag."""
+
+_FIELDS: Mapping[str, Any] = {name: getattr(Settings, "__annotations__")[name] for name in NAMES}  # noqa: B009
+
+
+def with_flags(names: tuple[str, ...]) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[..., Any]]:
+    """Makes a command of a function of the flags that were given, by setting."""
+
+    def decorate(function: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+        def command(**values: Any) -> Any:
+            return function(given(values))
+
+        command.__name__ = function.__name__
+        command.__doc__ = function.__doc__
+        parameters = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name))
+            for name in names
+        ]
+        cast("Any", command).__signature__ = inspect.Signature(parameters)
+        return command
+
+    return decorate
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that were given. A list may be given as several flags, or as one with commas."""
+    return {
+        name: ",".join(cast("list[str]", value)) if isinstance(value, list) else value
+        for name, value in values.items()
+        if value is not None and value != []
+    }
+
+
+def _annotation(name: str) -> Any:
+    flag = f"--{name.replace('_', '-')}"
+    spellings = (flag, *SHORTER.get(name, ()))
+    kind = _FIELDS[name]
+    if kind is bool:
+        return Annotated[bool | None, typer.Option(f"{flag}/--no-{name.replace('_', '-')}", help=HELP[name])]
+    if kind == tuple[str, ...]:
+        return Annotated[list[str] | None, typer.Option(*spellings, help=HELP[name])]
+    return Annotated[str | None, typer.Option(*spellings, help=HELP[name], metavar=_metavar(name))]
+
+
+def _metavar(name: str) -> str:
+    files = ("config", "tls_cert", "tls_key")
+    return "FILE" if name in files else "DIR" if name == "data_dir" else "TEXT"

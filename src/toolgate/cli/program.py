@@ -1,0 +1,79 @@
+"""The command line as typer sees it: commands from the table, imported when they are run; what their errors mean."""
+
+import contextlib
+import importlib
+import os
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from toolgate.cli.table import BRIDGE, COMMANDS
+from toolgate.model.errors import ConfigError, Denied, Fault, Unauthenticated
+
+ERROR, USAGE, NOT_READY, DENIED = 1, 2, 3, 4
+"""Exit codes beside 0. They are stable: scripts may rely on them."""
+
+_INTERRUPTED = 130
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands from the table, and imports the one that is run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """A stand-in with the command's line of help: enough for the list, and for suggestions."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else TyperCommand(cmd_name, help=entry.line)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is None or command is None or name == BRIDGE:
+            return name, command, rest
+        return name, load(name), rest
+
+
+def load(name: str) -> Any:
+    """The real command, as a click command. Only `bridge` is none."""
+    module = importlib.import_module(f"toolgate.cli.{COMMANDS[name].module}")
+    command = typer.main.get_command(module.app)
+    command.name = name
+    return command
+
+
+app = typer.Typer(cls=LazyGroup, name="toolgate", no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def toolgate() -> None:
+    """The MCP gateway. Without a command, `up` is run.
+
+    Exit codes: 0 it went well, 1 it did not, 2 wrong usage or configuration, 3 something is not ready, 4 denied.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code; errors are said on standard error, one line each."""
+    try:
+        command = typer.main.get_command(app)
+        done = command.main(arguments, prog_name="toolgate", standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else (0 if ended.code is None else ERROR)
+    except ConfigError as error:
+        for finding in error.findings:
+            sys.stderr.write(f"{finding}\n")
+        return USAGE
+    except Fault as fault:
+        sys.stderr.write(f"{fault.message}\n")
+        return DENIED if isinstance(fault, Denied | Unauthenticated) else ERROR
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. What is still buffered would complain again at the very end.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return done if isinstance(done, int) else 0

@@ -1,0 +1,28 @@
+"""The commands, by name: the module that holds each, and its line in `toolgate --help`. Loads nothing else."""
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """`module` is a name within this package; it is imported when the command is run."""
+
+    module: str
+    line: str
+
+
+BRIDGE = "bridge"
+"""The one command that runs without this table's framework: clients start it once per session and wait for it."""
+
+DEFAULT = "up"
+
+COMMANDS = {
+    "up": Entry("up", "Serve what toolgate.yaml declares, or a small demo."),
+    "check": Entry("check", "Say what is wrong with a toolgate.yaml."),
+    "tools": Entry("tools", "List the tools that the key may use."),
+    "call": Entry("call", "Call one tool."),
+    "calls": Entry("calls", "Show what was called lately, and what is being called."),
+    "doctor": Entry("doctor", "Find out what is wrong with this installation, and how to repair it."),
+    "key": Entry("key", "Make keys."),
+    "stdio": Entry("stdio", "Serve one local client over standard input and output."),
+    "bridge": Entry("bridge.program", "Connect a client that speaks only stdio to a Toolgate elsewhere."),
+}

@@ -1,0 +1,124 @@
+"""`toolgate up`: serves until it is told to stop."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+
+from toolgate import __version__, extensions, settings
+from toolgate.assembly.free_port import free_port
+from toolgate.assembly.gateway import Gateway, open_gateway
+from toolgate.cli.banner import Banner, served
+from toolgate.cli.event_loop import run
+from toolgate.cli.flags import with_flags
+from toolgate.cli.output import colours
+from toolgate.cli.stopping import Stopping
+from toolgate.client.place import data_directory
+from toolgate.control import declarative
+from toolgate.control.demo import DEMO
+from toolgate.credentials.references import References
+from toolgate.model.declared import Declared
+from toolgate.settings import Settings
+from toolgate.sinks import logging_setup
+from toolgate.sinks.log import CallLog
+from toolgate.sinks.log import Config as CallLogConfig
+from toolgate.stores.data_dir import DataDir, make_directory, open_data_dir
+from toolgate.stores.ownership import Ownership, Running, own
+
+DEFAULT_CONFIG = "toolgate.yaml"
+_QUIET = ("uvicorn", "watchfiles", "asyncio")
+
+app = typer.Typer(add_completion=False)
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What one start was asked for. `reload` reads the configuration anew; None for the demo."""
+
+    settings: Settings
+    chosen: frozenset[str]
+    declared: Declared
+    reload: Callable[[], Declared] | None
+
+
+@app.command()
+@with_flags(settings.NAMES)
+def up(flags: dict[str, Any]) -> None:
+    """Serves what toolgate.yaml declares, or a small demo where there is none."""
+    start = prepare(flags)
+    directory = data_directory(start.settings.data_dir, os.environ)
+    make_directory(directory)
+    with ExitStack() as stack:
+        owned = stack.enter_context(own(directory))
+        data = open_data_dir(directory)
+        plain = _log(start, sys.stdout.isatty())
+        calls = CallLog(CallLogConfig(sys.stdout.fileno(), pretty=not plain, colour=not plain and colours(sys.stdout)))
+        stack.callback(calls.close)
+        run(_serve(start, data, owned, calls))
+
+
+def prepare(flags: dict[str, Any]) -> Start:
+    """Settings and configuration. Raises ConfigError."""
+    here = Path.cwd()
+    found = settings.load(flags, os.environ, here)
+    chosen = settings.chosen(flags, os.environ, here)
+    if found.config is None and (here / DEFAULT_CONFIG).is_file():
+        found = msgspec.structs.replace(found, config=Path(DEFAULT_CONFIG))
+    reload = None if found.config is None else reader(found.config)
+    declared = DEMO if reload is None else reload()
+    if "port" not in chosen:
+        found = msgspec.structs.replace(found, port=free_port(found.host, found.port))
+    return Start(found, chosen, declared, reload)
+
+
+def reader(config: Path) -> Callable[[], Declared]:
+    """Reads the file, each time it is called."""
+
+    def reload() -> Declared:
+        return declarative.load(config, extensions.kinds(), References(os.environ, config.absolute().parent))
+
+    return reload
+
+
+def _log(start: Start, terminal: bool) -> bool:
+    """Sends the gateway's own log to standard error. Returns whether logs are for machines: at a terminal only when
+    that was asked for."""
+    machine = start.settings.log_format == "json" and ("log_format" in start.chosen or not terminal)
+    logging_setup.configure("json" if machine else "pretty", start.settings.log_level, sys.stderr)
+    if start.settings.log_level != "debug":
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    return machine
+
+
+async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) -> None:
+    with Stopping() as stopping:
+        async with open_gateway(start.settings, data, start.declared, os.environ, start.reload, (calls,)) as gateway:
+            server = gateway.listening.server
+            stopping.calls(server.stop, lambda: server.stop(at_once=True))
+            owned.announce(Running(os.getpid(), gateway.listening.url, time.time(), __version__))
+            _greet(start, data, gateway)
+            await gateway.serve()
+            owned.withdraw()
+
+
+def _greet(start: Start, data: DataDir, gateway: Gateway) -> None:
+    """With a log that was asked to be for machines, standard output is theirs alone."""
+    banner = Banner(
+        url=gateway.listening.url,
+        data=data,
+        settings=start.settings,
+        declared=start.declared,
+        served=served(gateway.line.catalog, start.declared),
+        moved="port" not in start.chosen and start.settings.port != Settings().port,
+    )
+    alone = start.settings.log_format == "json" and "log_format" in start.chosen
+    stream = sys.stderr if alone else sys.stdout
+    stream.write(banner.text())
+    stream.flush()
