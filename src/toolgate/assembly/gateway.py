@@ -68,6 +68,7 @@ async def open_gateway(
         ]
         stack.push_async_callback(_stop, tasks)
         await line.catalog.settled(FIRST_LOOK)
+        await line.publisher.published()
 
         async def serve() -> None:
             await listening.server.serve(sockets=[listening.socket])

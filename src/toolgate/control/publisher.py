@@ -20,6 +20,8 @@ class Publisher:
         self._source = source
         self._compiled: Compiled = compile_all(source())
         self._dirty = asyncio.Event()
+        self._clean = asyncio.Event()
+        self._clean.set()
         self._swapped: list[Swapped] = []
 
     def current(self) -> Snapshot:
@@ -31,21 +33,31 @@ class Publisher:
 
     def changed(self) -> None:
         """Something that `source` reports is different now."""
+        self._clean.clear()
         self._dirty.set()
+
+    async def published(self) -> None:
+        """Waits until every change so far is in the snapshot, or was refused."""
+        await self._clean.wait()
 
     async def run(self) -> None:
         """Until cancelled. A source that cannot be compiled leaves the old snapshot in place and is logged."""
         while True:
             await self._dirty.wait()
             self._dirty.clear()
-            try:
-                compiled = await self._compile()
-            except Exception:
-                logger.exception("the new configuration could not be compiled; the old one stays in force")
-                continue
-            old, self._compiled = self._compiled.snapshot, compiled
-            for swapped in self._swapped:
-                swapped(old, compiled.snapshot)
+            await self._publish()
+            if not self._dirty.is_set():
+                self._clean.set()
+
+    async def _publish(self) -> None:
+        try:
+            compiled = await self._compile()
+        except Exception:
+            logger.exception("the new configuration could not be compiled; the old one stays in force")
+            return
+        old, self._compiled = self._compiled.snapshot, compiled
+        for swapped in self._swapped:
+            swapped(old, compiled.snapshot)
 
     async def _compile(self) -> Compiled:
         steps = compile_steps(self._source(), self._compiled)

@@ -66,7 +66,9 @@ class App:
     async def _serve(self, request: Request, responder: Responder, query: str) -> None:
         endpoint = endpoint_of(request.path)
         if endpoint is not None:
-            await self._endpoints.serve(request, responder, endpoint)
+            task = asyncio.current_task()
+            assert task is not None
+            await self._endpoints.serve(request, responder, endpoint, task)
             return
         route = self._routes.get(request.path)
         if route is None:

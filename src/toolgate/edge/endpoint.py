@@ -21,6 +21,7 @@ from toolgate.protocol import bridge, faults, jsonrpc
 from toolgate.protocol.envelope import CAPABILITIES, VERSION
 from toolgate.protocol.jsonrpc import Message
 
+Task = asyncio.Task[None]
 logger = logging.getLogger(__name__)
 
 AGGREGATE_PATH = "/mcp"
@@ -53,8 +54,8 @@ class McpEndpoints:
         self.legacy = make_legacy(self.answer)
         self.malformed = 0
 
-    async def serve(self, request: Request, responder: Responder, endpoint: str) -> None:
-        """Answers one request. Never raises but for cancellation."""
+    async def serve(self, request: Request, responder: Responder, endpoint: str, task: Task) -> None:
+        """Answers one request. Never raises but for cancellation. `task` is the one that runs this."""
         credential = bearer(request)
         try:
             refused = self._guards.check(request)
@@ -62,7 +63,7 @@ class McpEndpoints:
                 self.malformed += 1
                 responder.reply(refused.status, (_TEXT,), refused.reason.encode() + b"\n")
             elif request.method == "POST":
-                await self._post(request, responder, endpoint, credential)
+                await self._post(request, responder, endpoint, credential, task)
             else:
                 await self._other(request, responder, endpoint, credential)
         except Fault as fault:
@@ -73,11 +74,11 @@ class McpEndpoints:
             message = jsonrpc.error_response(None, faults.INTERNAL, "the gateway failed; see its log")
             responder.reply(500, (JSON,), message)
 
-    async def answer(self, arrival: Arrival, caller: Caller) -> tuple[int, bytes, tuple[Header, ...]]:
+    async def answer(self, arrival: Arrival, caller: Caller, task: Task) -> tuple[int, bytes, tuple[Header, ...]]:
         """Takes an Arrival through the front door and says its outcome in the caller's era."""
         era = arrival.envelope.era
         try:
-            result = await self._door.handle(arrival, caller)
+            result = await self._door.handle(arrival, caller, task)
             return 200, jsonrpc.response(arrival.wire_id, _shaped(result, arrival)), ()
         except Fault as fault:
             return fault_answer(fault, arrival.wire_id, era)
@@ -85,7 +86,9 @@ class McpEndpoints:
             logger.exception("call %s failed unexpectedly", arrival.id)
             return 200, jsonrpc.error_response(arrival.wire_id, faults.INTERNAL, "the gateway failed; see its log"), ()
 
-    async def _post(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
+    async def _post(
+        self, request: Request, responder: Responder, endpoint: str, credential: Credential, task: Task
+    ) -> None:
         refused = _media(request)
         if refused is not None:
             status, reason = refused
@@ -98,7 +101,7 @@ class McpEndpoints:
         message = jsonrpc.decode(request.body)
         params = jsonrpc.fields(message.params)
         if not modern.is_modern(request, params):
-            await self._legacy(request, responder, message, params, endpoint, credential)
+            await self._legacy(request, responder, message, params, endpoint, credential, task)
             return
         request_id = _request_id(message)
         if request_id is None:
@@ -110,8 +113,8 @@ class McpEndpoints:
         except Fault as fault:
             await self._early(request, responder, credential, fault, request_id)
             return
-        exchange = Exchange(responder, self._wheel, asyncio.current_task())
-        exchange.finish(*await self.answer(arrival, exchange))
+        exchange = Exchange(responder, self._wheel, task)
+        exchange.finish(*await self.answer(arrival, exchange, task))
 
     async def _batch(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
         principal = await self._door.identify(credential)
@@ -123,15 +126,15 @@ class McpEndpoints:
 
     async def _legacy(
         self, request: Request, responder: Responder, message: Message, params: Fields, endpoint: str,
-        credential: Credential,
+        credential: Credential, task: Task,
     ) -> None:  # fmt: skip
         principal = await self._door.identify(credential)
         if message.method == "initialize":
-            await self.legacy.initialize(request, responder, message, params, endpoint, principal, credential)
+            await self.legacy.initialize(request, responder, message, params, endpoint, principal, credential, task)
             return
         try:
             session = self.legacy.open(request, principal, endpoint)
-            await self.legacy.message(request, responder, message, endpoint, session, credential)
+            await self.legacy.message(request, responder, message, endpoint, session, credential, task)
         except Fault as fault:
             self.malformed += 1
             request_id = bytes(message.id) if isinstance(message.id, msgspec.Raw) else None
@@ -168,6 +171,8 @@ def bearer(request: Request) -> Credential:
     value = request.headers.get(b"authorization")
     if value is None:
         return NO_CREDENTIAL
+    if value.startswith(b"Bearer "):
+        return Credential("bearer", value[7:].strip())
     scheme, _, secret = value.partition(b" ")
     return Credential(scheme.lower().decode("latin-1"), secret.strip())
 

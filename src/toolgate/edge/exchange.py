@@ -36,7 +36,7 @@ class Exchange:
         self._task = task
         self._streaming = False
         self._closed = False
-        self._held: OrderedDict[object, bytes] = OrderedDict()
+        self._held: OrderedDict[object, bytes] | None = None
         self._timer: Timer = wheel.after(KEEP_ALIVE, self._keep_alive)
         self.dropped = 0
         responder.watch(self.gone, self._drain)
@@ -54,7 +54,10 @@ class Exchange:
         self._commit()
         if not self._responder.paused and not self._held:
             self._responder.write(self.framed(message))
-        elif slot in self._held or len(self._held) < QUEUE:
+            return
+        if self._held is None:
+            self._held = OrderedDict()
+        if slot in self._held or len(self._held) < QUEUE:
             self._held[slot] = message
         else:
             self.dropped += 1

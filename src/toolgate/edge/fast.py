@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -39,42 +40,64 @@ class McpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.head = 0
         self.reading_since: float | None = self.loop.time()
+        self.idle_since: float | None = None
         if len(self.connections) > self.limits.connections:
             self._refuse(503, b"Too many connections.\n")
 
+    # uvicorn's own callbacks do more than this way needs, once per header and twice per request: these replace them.
+
     def data_received(self, data: bytes) -> None:
-        if self.reading_since is None and not self.transport.is_closing():
+        self.idle_since = None
+        if self.reading_since is None:
             self.reading_since = self.loop.time()
         if self.head >= 0:
             self.head += len(data)
-        super().data_received(data)
-        if self.head > self.limits.head and self.parser is not None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._refuse(400, b"Invalid HTTP request.\n")
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        if self.head > self.limits.head:
             self._refuse(431, b"The request's head is too large.\n")
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.head = 0
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        if len(self.headers) > MOST_HEADERS:
-            self.head = self.limits.head + 1
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self.head = -1
+        self.head = self.limits.head + 1 if len(self.headers) > MOST_HEADERS else -1
         endpoint = self._short_way()
         if endpoint is None:
-            super().on_headers_complete()
+            self._ordinary_way()
             return
         former: Any = self.cycle
-        turn = former is None or former.response_complete
         cycle = FastCycle(self, endpoint)
         self.cycle = cycle  # type: ignore[assignment]
-        if turn:
+        if former is None or former.response_complete:
             cycle.turn = True
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
+
+    def on_response_complete(self) -> None:
+        """As uvicorn's, without a loop timer per request: `close_if_slow` looks at idle connections too."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self.idle_since = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle
@@ -100,8 +123,10 @@ class McpProtocol(HttpToolsProtocol):
             cycle.drained()
 
     def close_if_slow(self, now: float) -> None:
-        """Drops a connection whose request did not arrive whole in time."""
-        if self.reading_since is not None and now - self.reading_since > self.limits.arrival:
+        """Drops a connection whose request did not arrive whole in time, or that was idle for too long."""
+        slow = self.reading_since is not None and now - self.reading_since > self.limits.arrival
+        idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
+        if slow or idle:
             self.transport.close()
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -110,6 +135,14 @@ class McpProtocol(HttpToolsProtocol):
             cycle.begin()
         else:
             super()._start_asgi_task(cycle, app)
+
+    def _ordinary_way(self) -> None:
+        """Hands this request to uvicorn, which expects to have seen it begin."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
 
     def _short_way(self) -> str | None:
         if not self.short or self.parser.get_method() != b"POST" or self.expect_100_continue:
@@ -193,16 +226,19 @@ class FastCycle:
             "POST", protocol.url.decode("latin-1"), self.headers, body, client, secure=protocol.scheme == "https"
         )
         self._body = []
-        task = protocol.loop.create_task(protocol.endpoints.serve(request, self, self._endpoint))
-        self._task = task
+        self._task = task = protocol.loop.create_task(self._run(request))
         protocol.tasks.add(task)
-        task.add_done_callback(self._done)
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
-        self._protocol.tasks.discard(task)
-        if task.cancelled() and not self.response_complete:
-            self.keep_alive = False
-            self._protocol.transport.close()
+    async def _run(self, request: Request) -> None:
+        """The request's one task. What ends it without an answer ends the connection."""
+        protocol, task = self._protocol, self._task
+        assert task is not None
+        try:
+            await protocol.endpoints.serve(request, self, self._endpoint, task)
+        finally:
+            protocol.tasks.discard(task)
+            if task.cancelling() and not self.response_complete:
+                protocol.transport.close()
 
     # Responder ------------------------------------------------------------------------------------------------------
 

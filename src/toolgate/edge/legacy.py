@@ -31,7 +31,7 @@ MOST_LIVE = 10_000
 MOST_IN_BATCH = 100
 _OPENED = 4096
 
-Answer = Callable[[Arrival, Caller], Awaitable[tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]]]
+Answer = Callable[[Arrival, Caller, "asyncio.Task[None]"], Awaitable[tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]]]
 """Takes an Arrival through the front door: HTTP status, response message, headers. Never raises a Fault."""
 
 
@@ -95,10 +95,10 @@ class Legacy:
 
     async def initialize(
         self, request: Request, responder: Responder, message: Message, params: Fields, endpoint: str,
-        principal: Principal, credential: Credential,
+        principal: Principal, credential: Credential, task: "asyncio.Task[None]",
     ) -> None:  # fmt: skip
         """The handshake: what it settles is the session id."""
-        exchange = Exchange(responder, self._wheel, asyncio.current_task())
+        exchange = Exchange(responder, self._wheel, task)
         request_id = _id(message)
         session = negotiated(
             params, uid=os.urandom(12).hex(), principal=principal.id, endpoint=endpoint, now=self._clock.now()
@@ -107,14 +107,14 @@ class Legacy:
         arrival = Arrival(
             new_id(), request_id, endpoint, "initialize", params, envelope, credential, None, len(request.body)
         )
-        status, body, headers = await self._answer(arrival, exchange)
+        status, body, headers = await self._answer(arrival, exchange, task)
         if status == 200:
             headers = (*headers, (SESSION, seal_session(self._seal, session).encode()))
         exchange.finish(status, body, headers)
 
     async def message(
         self, request: Request, responder: Responder, message: Message, endpoint: str, session: Negotiated,
-        credential: Credential,
+        credential: Credential, task: "asyncio.Task[None]",
     ) -> None:  # fmt: skip
         """One request, notification or response of a session."""
         live = self.live(session)
@@ -127,7 +127,7 @@ class Legacy:
         else:
             arrival = self._arrival(message, endpoint, session, credential, len(request.body))
             exchange = SessionExchange(responder, live)
-            outcome = await self._run(live, arrival, exchange)
+            outcome = await self._run(live, arrival, exchange, task)
             exchange.drop() if outcome is None else exchange.finish(*outcome)
         self.forget_idle(live)
 
@@ -152,7 +152,7 @@ class Legacy:
             responder.reply(202, (), b"")
         else:
             exchange = SessionExchange(responder, live)
-            answers = await asyncio.gather(*(self._run(live, arrival, exchange) for arrival in arrivals))
+            answers = await asyncio.gather(*(self._run_in_batch(live, arrival, exchange) for arrival in arrivals))
             exchange.finish(200, b"[" + b",".join(answer[1] for answer in answers if answer is not None) + b"]")
         self.forget_idle(live)
 
@@ -226,22 +226,28 @@ class Legacy:
         return session.envelope(log_level=level, progress_token=meta.pop(PROGRESS_TOKEN, None), meta=meta)
 
     async def _run(
-        self, live: Live, arrival: Arrival, exchange: SessionExchange
+        self, live: Live, arrival: Arrival, exchange: SessionExchange, task: "asyncio.Task[None]"
     ) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]] | None:
         """Runs one call as a task of its own, so that its client can cancel it by id; None when it did."""
         if arrival.wire_id in live.running:
             taken = "this request id is in use by a call that still runs"
             return 400, jsonrpc.error_response(arrival.wire_id, faults.INVALID_REQUEST, taken), ()
-        task = asyncio.current_task()
-        assert task is not None
         live.running[arrival.wire_id] = task
         try:
-            return await self._answer(arrival, exchange)
+            return await self._answer(arrival, exchange, task)
         except asyncio.CancelledError:
             task.uncancel()
             return None
         finally:
             live.running.pop(arrival.wire_id, None)
+
+    async def _run_in_batch(
+        self, live: Live, arrival: Arrival, exchange: SessionExchange
+    ) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]] | None:
+        """`_run` where each call of a batch has a task of its own."""
+        task = asyncio.current_task()
+        assert task is not None
+        return await self._run(live, arrival, exchange, task)
 
     def _notified(self, live: Live, message: Message) -> None:
         """`notifications/cancelled` takes a call back; `initialized` and `roots/list_changed` need nothing done here."""

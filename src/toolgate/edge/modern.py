@@ -57,33 +57,27 @@ def arrival(
         params,
         read,
         credential,
-        _mirrored(request),
+        request.headers,
         len(request.body),
     )
 
 
 def _check_headers(request: Request, method: str, version: str, params: Fields) -> None:
     headers = request.headers
-    if _value(headers, VERSION) != version:
+    if not _says(headers, VERSION, version):
         raise HeaderMismatch("the MCP-Protocol-Version header is missing or differs from the body")
-    if _value(headers, METHOD) != method:
+    if not _says(headers, METHOD, method):
         raise HeaderMismatch("the Mcp-Method header is missing or differs from the body")
     known = METHODS.get(method)
     if known is None or known.member is None:
         return
     named = jsonrpc.text(params.get(known.member))
-    if named is not None:
-        mirror.check_name(_value(headers, NAME), named)
+    if named is not None and not _says(headers, NAME, named):
+        value = headers.get(NAME)
+        mirror.check_name(None if value is None else value.decode("latin-1"), named)
 
 
-def _value(headers: dict[bytes, bytes], name: bytes) -> str | None:
+def _says(headers: dict[bytes, bytes], name: bytes, expected: str) -> bool:
+    """Whether a header has just this value; white space around it does not count."""
     value = headers.get(name)
-    return None if value is None else value.strip(b" \t").decode("latin-1")
-
-
-def _mirrored(request: Request) -> dict[str, str]:
-    return {
-        name[len(_PARAM) :].decode("latin-1"): value.strip(b" \t").decode("latin-1")
-        for name, value in request.headers.items()
-        if name.startswith(_PARAM)
-    }
+    return value is not None and value.strip(b" \t").decode("latin-1") == expected

@@ -46,7 +46,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     params: Fields
     envelope: Envelope
     credential: Credential
-    mirrored: Mapping[str, str] | None = None
+    headers: Mapping[bytes, bytes] | None = None
     size: int = 0
 
 
@@ -65,7 +65,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     target: Target
     snapshot: Snapshot
     deadline: float
-    mirrored: Mapping[str, str] | None = None
+    headers: Mapping[bytes, bytes] | None = None
 
 
 class Outbound(msgspec.Struct, frozen=True, gc=False):

@@ -10,10 +10,11 @@ from toolgate.model.identity import Principal
 
 
 class MirroredParam(msgspec.Struct, frozen=True):
-    """One argument that must be mirrored in `Mcp-Param-<token>` (SPEC-DIGEST 2.3). `path` are property names from the
-    root."""
+    """One argument that must be mirrored in `Mcp-Param-<token>` (SPEC-DIGEST 2.3). `header` is that name in lower case;
+    `path` are property names from the root."""
 
     token: str
+    header: bytes
     path: tuple[str, ...]
     type: str
 

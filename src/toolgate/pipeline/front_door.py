@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from toolgate.model.call import Arrival, Call, Era, Result
 from toolgate.model.errors import Cancelled, Fault, Outcome, TimedOut, Unauthenticated, UnknownEndpoint, UnknownMethod
@@ -17,6 +18,10 @@ from toolgate.ports import Authenticator, Caller
 from toolgate.protocol.methods import METHODS, Way
 
 NO_RIGHTS = Row({})
+
+MOST_TEXT = 128
+MOST_CLIENT = 512
+"""Characters of a caller's own words that a record keeps; a client that names itself at more length stays unnamed."""
 
 
 class FrontDoor:
@@ -49,8 +54,9 @@ class FrontDoor:
                 return principal
         raise Unauthenticated("a bearer key is required", presented=credential.scheme != "none")
 
-    async def handle(self, arrival: Arrival, caller: Caller) -> Result:
-        """The answer. Raises a Fault for everything else, and records either."""
+    async def handle(self, arrival: Arrival, caller: Caller, task: "asyncio.Task[Any]") -> Result:
+        """The answer. Raises a Fault for everything else, and records either. `task` is the one that runs this call: its
+        deadline cancels it."""
         began = time.perf_counter()
         self.in_flight += 1
         principal: Principal | None = None
@@ -65,7 +71,7 @@ class FrontDoor:
                 refusal = gate(call)
                 if refusal is not None:
                     raise refusal
-            result = await self._answer(call, caller)
+            result = await self._answer(call, caller, task)
             return result
         except Fault as caught:
             fault = caught
@@ -97,7 +103,7 @@ class FrontDoor:
             target,
             snapshot,
             time.perf_counter() + target.timeout,
-            arrival.mirrored,
+            arrival.headers,
         )
 
     def _target(self, arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> Target:
@@ -111,11 +117,11 @@ class FrontDoor:
             return route.find(arrival, endpoint, snapshot, row)
         return self._own[arrival.method]
 
-    async def _answer(self, call: Call, caller: Caller) -> Result:
+    async def _answer(self, call: Call, caller: Caller, task: "asyncio.Task[Any]") -> Result:
         """Runs the target within its time. The deadline cancels the call's own task, and says so as TimedOut."""
         if call.target.timeout <= 0:
             return await call.target.run(call, caller)
-        deadline = _Deadline()
+        deadline = _Deadline(task)
         timer = self._wheel.after(call.target.timeout, deadline.expire)
         try:
             return await call.target.run(call, caller)
@@ -130,22 +136,21 @@ class FrontDoor:
 
 
 class _Deadline:
-    """Cancels the task that made it."""
+    """Cancels a call's task when its time is up."""
 
     __slots__ = ("_expired", "_task")
 
-    def __init__(self) -> None:
-        self._task = asyncio.current_task()
+    def __init__(self, task: "asyncio.Task[Any]") -> None:
+        self._task = task
         self._expired = False
 
     def expire(self) -> None:
         self._expired = True
-        if self._task is not None:
-            self._task.cancel()
+        self._task.cancel()
 
     def spent(self) -> bool:
         """Whether the cancellation was ours alone; then it is taken back."""
-        return self._expired and self._task is not None and self._task.uncancel() == 0
+        return self._expired and self._task.uncancel() == 0
 
 
 def _record(
@@ -172,14 +177,14 @@ def _record(
         arrival.id,
         time.time(),
         arrival.endpoint,
-        arrival.method,
+        arrival.method[:MOST_TEXT],
         "" if target is None else target.server,
         "" if target is None else target.name,
         "" if principal is None else principal.id,
         "" if principal is None or not principal.teams else principal.teams[0],
         envelope.era,
-        envelope.version,
-        envelope.client or b"",
+        envelope.version[:MOST_TEXT],
+        b"" if envelope.client is None or len(envelope.client) > MOST_CLIENT else envelope.client,
         outcome,
         error,
         time.perf_counter() - began,

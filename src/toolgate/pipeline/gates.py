@@ -26,10 +26,10 @@ def authorize(call: Call) -> Fault | None:
 
 def mirrored(call: Call) -> Fault | None:
     """`Mcp-Param-*` headers agree with the arguments (SPEC-DIGEST 2.6 step 13)."""
-    if not call.target.mirrored or call.mirrored is None:
+    if not call.target.mirrored or call.headers is None:
         return None
     try:
-        mirror.check_params(call.mirrored, call.target.mirrored, call.params.get("arguments"))
+        mirror.check_params(call.headers, call.target.mirrored, call.params.get("arguments"))
     except HeaderMismatch as mismatch:
         return mismatch
     return None

@@ -1,12 +1,15 @@
 """The one bounded ring of call records: filled on the path at the cost of an append, emptied in batches off the path."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
 from toolgate.model.records import CallRecord
 from toolgate.ports import Sink
+
+logger = logging.getLogger(__name__)
 
 CAPACITY = 65_536
 """Records that may wait; beyond it the oldest is dropped and counted, never silently."""
@@ -38,7 +41,10 @@ class Ring:
         batch = list(self._records)
         self._records.clear()
         for sink in self._sinks:
-            sink.write(batch)
+            try:
+                sink.write(batch)
+            except Exception:
+                logger.exception("a sink of call records failed; it lost %d records", len(batch))
 
     async def run(self) -> None:
         """Until cancelled: a batch as soon as there is one, then at most one every 0.1 s."""

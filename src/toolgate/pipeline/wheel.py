@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 TICK = 0.05
-"""Resolution in seconds: a deadline fires at most this much late."""
+"""Resolution in seconds: a deadline fires at most two of it late."""
 
 
 class Timer:
@@ -17,7 +17,13 @@ class Timer:
         self.fire = fire
 
     def cancel(self) -> None:
+        """Also lets go of the callback, whose owner most likely holds this timer: no cycle is left behind per call."""
         self._slot.discard(self)
+        self.fire = _nothing
+
+
+def _nothing() -> None:
+    """What a cancelled timer would call."""
 
 
 class Wheel:
@@ -25,27 +31,29 @@ class Wheel:
 
     def __init__(self) -> None:
         self._slots: dict[int, set[Timer]] = {}
-        self._next = 0
+        self._now = 0
         self._ticking: asyncio.TimerHandle | None = None
 
     def after(self, seconds: float, fire: Callable[[], None]) -> Timer:
         """Calls `fire` once, in `seconds`, unless cancelled before."""
-        loop = asyncio.get_running_loop()
-        tick = int((loop.time() + seconds) / TICK) + 1
+        if self._ticking is None:
+            loop = asyncio.get_running_loop()
+            self._now = int(loop.time() / TICK)
+            self._ticking = loop.call_later(TICK, self._tick, loop)
+        tick = self._now + int(seconds / TICK) + 1
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._slots[tick] = set()
         timer = Timer(slot, fire)
         slot.add(timer)
-        if self._ticking is None:
-            self._next = int(loop.time() / TICK)
-            self._ticking = loop.call_later(TICK, self._tick, loop)
         return timer
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = int(loop.time() / TICK)
-        for tick in range(self._next, now + 1):
-            for timer in self._slots.pop(tick, ()):
-                timer.fire()
-        self._next = now + 1
+        until = int(loop.time() / TICK)
+        while self._now < until:
+            self._now += 1
+            slot = self._slots.pop(self._now, None) or set()
+            for timer in tuple(slot):
+                if timer in slot:
+                    timer.fire()
         self._ticking = loop.call_later(TICK, self._tick, loop) if self._slots else None

@@ -80,7 +80,7 @@ def annotations(schema: Mapping[str, Any]) -> tuple[MirroredParam, ...]:
             raise ValueError(f"{ANNOTATION} {token!r} needs type string, integer or boolean")
         if token.lower() in found:
             raise ValueError(f"{ANNOTATION} {token!r} stands twice")
-        found[token.lower()] = MirroredParam(token, path, node["type"])
+        found[token.lower()] = MirroredParam(token, f"{PARAM_PREFIX}{token.lower()}".encode(), path, node["type"])
     return tuple(found.values())
 
 
@@ -107,20 +107,20 @@ def _mapping(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def check_params(mirrored: Mapping[str, str], params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None) -> None:
+def check_params(headers: Mapping[bytes, bytes], params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None) -> None:
     """Raises HeaderMismatch unless each `Mcp-Param-*` header agrees with its argument, both ways.
 
-    `mirrored` maps lower-case tokens to raw header values. Headers that no annotation asks for are left alone.
+    `headers` are the request's, by lower-case name. Those that no annotation asks for are left alone.
     """
     values: Any = _decode(arguments) if params else {}
     for param in params:
         value = _at(values, param.path)
-        header = mirrored.get(param.token.lower())
+        header = headers.get(param.header)
         if value is None and header is None:
             continue
         if header is None:
             raise HeaderMismatch(f"the header Mcp-Param-{param.token} is missing")
-        if value is None or not _agrees(param, decode_value(header), value):
+        if value is None or not _agrees(param, decode_value(header.decode("latin-1")), value):
             raise HeaderMismatch(f"the header Mcp-Param-{param.token} differs from the argument {'.'.join(param.path)}")
 
 

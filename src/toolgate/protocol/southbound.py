@@ -64,15 +64,27 @@ _relayed_again = lru_cache(maxsize=1024)(relayed)
 def modern_request(out: Outbound, request_id: int, token: int | None) -> bytes:
     """The request for a 2026-07-28 server. `token` is our own progress token, given iff the caller gave one."""
     caller = out.envelope
-    meta = envelope.stamp(
-        _foreign(caller.meta),
-        version=_MODERN_JSON,
-        capabilities=shown_capabilities(caller, Era.MODERN),
-        client=GATEWAY,
-        log_level=caller.log_level,
-        progress_token=token,
-    )
+    capabilities = shown_capabilities(caller, Era.MODERN)
+    if not caller.meta and caller.log_level is None and token is None and len(capabilities) <= _CACHED_BYTES:
+        meta = _bare_stamp(capabilities)
+    else:
+        meta = envelope.stamp(
+            _foreign(caller.meta),
+            version=_MODERN_JSON,
+            capabilities=capabilities,
+            client=GATEWAY,
+            log_level=caller.log_level,
+            progress_token=token,
+        )
     return jsonrpc.request(request_id, out.method, {**out.params, "_meta": msgspec.Raw(meta)})
+
+
+@lru_cache(maxsize=1024)
+def _bare_stamp(capabilities: bytes) -> bytes:
+    """The `_meta` of a caller that says nothing but what it can do: most calls carry the very same one."""
+    return envelope.stamp(
+        {}, version=_MODERN_JSON, capabilities=capabilities, client=GATEWAY, log_level=None, progress_token=None
+    )
 
 
 def legacy_request(out: Outbound, request_id: int, token: int | None, version: str) -> bytes:
@@ -85,10 +97,7 @@ def own_request(request_id: int | str, method: str, params: Fields, era: Era) ->
     """A request of the gateway itself, on no caller's behalf (discovery, lists, subscriptions)."""
     if era is Era.LEGACY:
         return jsonrpc.request(request_id, method, params)
-    meta = envelope.stamp(
-        {}, version=_MODERN_JSON, capabilities=NO_CAPABILITIES, client=GATEWAY, log_level=None, progress_token=None
-    )
-    return jsonrpc.request(request_id, method, {**params, "_meta": msgspec.Raw(meta)})
+    return jsonrpc.request(request_id, method, {**params, "_meta": msgspec.Raw(_bare_stamp(NO_CAPABILITIES))})
 
 
 def _foreign(meta: Fields) -> Fields:

@@ -28,7 +28,7 @@ class Modern:
         self._path = path
         self._limit = limit
         self._ids = itertools.count(1)
-        self._prepared: dict[tuple[tuple[str, str], ...], bytes] = {}
+        self._prepared: dict[tuple[str, str | None, tuple[tuple[str, str], ...]], bytes] = {}
 
     async def call(self, out: Outbound, caller: Caller) -> Result:
         """One call. Cancelling it closes its stream, which is how the server is told (SPEC-DIGEST 2.4)."""
@@ -113,27 +113,28 @@ class Modern:
     async def _post(
         self, method: str, name: str | None, mirrored: list[tuple[str, str]] | tuple[()], body: bytes, grant: Grant
     ) -> HttpAnswer:
-        headers = [("Mcp-Method", method), *mirrored]
+        key = (method, name, grant.headers)
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self._prepare(method, name, grant)
+        return await self._route.send(
+            "POST", self._path, mirrored, body, prepared=prepared, idempotent=METHODS[method].safe
+        )
+
+    def _prepare(self, method: str, name: str | None, grant: Grant) -> bytes:
+        """The header block of every request with this method, name and grant; kept, within a bound."""
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json, text/event-stream"),
+            ("MCP-Protocol-Version", MODERN),
+            ("Mcp-Method", method),
+            *grant.headers,
+        ]
         if name is not None:
             headers.append(("Mcp-Name", mirror.encode_value(name)))
-        prepared = self._prepared.get(grant.headers)
-        if prepared is None:
-            prepared = self._prepare(grant)
-        safe = METHODS[method].safe
-        return await self._route.send("POST", self._path, headers, body, prepared=prepared, idempotent=safe)
-
-    def _prepare(self, grant: Grant) -> bytes:
         if len(self._prepared) >= _KEPT:
             self._prepared.clear()
-        block = self._route.prepare(
-            (
-                ("Content-Type", "application/json"),
-                ("Accept", "application/json, text/event-stream"),
-                ("MCP-Protocol-Version", MODERN),
-                *grant.headers,
-            )
-        )
-        self._prepared[grant.headers] = block
+        block = self._prepared[method, name, grant.headers] = self._route.prepare(headers)
         return block
 
 
