@@ -71,7 +71,7 @@ class Banner(msgspec.Struct, frozen=True):
             hints.append("This is the built-in demo. Put your own servers into toolgate.yaml, here, and start again.")
         elif not _grants_to_local(self.declared):
             hints.append(
-                f"Nothing is granted to the key `{LOCAL_KEY}`, so it sees nothing: see `grants` in {self.declared.file}."
+                f"The key `{LOCAL_KEY}` is granted nothing, so it sees nothing: see `grants` in {self.declared.file}."
             )
         if is_loopback(self.settings.host) and not self.settings.behind_proxy:
             hints.append("Only this machine can connect. Ctrl-C stops.")

@@ -8,6 +8,7 @@ import typer
 
 from toolgate.cli import arguments
 from toolgate.cli.event_loop import run
+from toolgate.cli.exit_codes import ERROR
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 from toolgate.client.gateway import Gateway
@@ -18,8 +19,6 @@ from toolgate.protocol.faults import INVALID_PARAMS
 from toolgate.rules.redaction import printable
 
 app = typer.Typer(add_completion=False)
-
-_ERROR = 1
 
 
 @app.command()
@@ -43,9 +42,9 @@ def call(
         _show(result)
     if result.get("resultType") == "input_required":
         say(f"{tool} asks for input, which this command cannot give")
-        raise typer.Exit(_ERROR)
+        raise typer.Exit(ERROR)
     if result.get("isError"):
-        raise typer.Exit(_ERROR)
+        raise typer.Exit(ERROR)
 
 
 async def _call(server: str, tool: str, single: list[str], whole: str | None, data_dir: str | None) -> dict[str, Any]:

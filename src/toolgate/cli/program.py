@@ -9,13 +9,11 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from toolgate.cli.exit_codes import DENIED, ERROR, INTERRUPTED, USAGE
 from toolgate.cli.table import BRIDGE, COMMANDS
 from toolgate.model.errors import ConfigError, Denied, Fault, Unauthenticated
 
-ERROR, USAGE, NOT_READY, DENIED = 1, 2, 3, 4
-"""Exit codes beside 0. They are stable: scripts may rely on them."""
-
-_INTERRUPTED = 130
+_CODES: dict[type[Fault], int] = {Denied: DENIED, Unauthenticated: DENIED}
 
 
 class LazyGroup(TyperGroup):
@@ -68,12 +66,12 @@ def run(arguments: list[str]) -> int:
         return USAGE
     except Fault as fault:
         sys.stderr.write(f"{fault.message}\n")
-        return DENIED if isinstance(fault, Denied | Unauthenticated) else ERROR
+        return _CODES.get(type(fault), ERROR)
     except BrokenPipeError:
         # Whoever read our output has seen enough. What is still buffered would complain again at the very end.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     return done if isinstance(done, int) else 0

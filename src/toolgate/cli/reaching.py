@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from toolgate import settings
+from toolgate.cli.exit_codes import NOT_READY
+from toolgate.cli.output import say
 from toolgate.client.gateway import Gateway
-from toolgate.client.place import data_directory, find
+from toolgate.client.place import NotRunning, data_directory, find
 
 DataDirOption = Annotated[
     str | None, typer.Option("--data-dir", "--data", metavar="DIR", help="The data directory of the running gateway.")
@@ -22,5 +24,9 @@ def directory(data_dir: str | None) -> Path:
 
 
 def gateway(data_dir: str | None) -> Gateway:
-    """The gateway that is meant. Raises ConfigError when none runs."""
-    return Gateway(find(directory(data_dir), os.environ))
+    """The gateway that is meant. Raises ConfigError; when none runs, the command ends (3, not ready)."""
+    try:
+        return Gateway(find(directory(data_dir), os.environ))
+    except NotRunning as fault:
+        say(fault.message)
+        raise typer.Exit(NOT_READY) from None

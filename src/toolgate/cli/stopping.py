@@ -7,11 +7,11 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from toolgate.cli.exit_codes import INTERRUPTED
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 3.0
 """Seconds after the second signal in which children are stopped; then the process ends as it is."""
-
-_INTERRUPTED = 130
 
 
 class Stopping:
@@ -50,11 +50,11 @@ class Stopping:
         elif self._asked == 2:
             self._loop.call_soon_threadsafe(self._hurry)
         else:
-            os._exit(_INTERRUPTED)
+            os._exit(INTERRUPTED)
 
     def _hurry(self) -> None:
         self._at_once()
-        self._loop.call_later(GRACE, os._exit, _INTERRUPTED)
+        self._loop.call_later(GRACE, os._exit, INTERRUPTED)
         self._cancel()
 
     def _cancel(self) -> None:

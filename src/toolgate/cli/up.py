@@ -12,18 +12,17 @@ from typing import Any
 import msgspec
 import typer
 
-from toolgate import __version__, extensions, settings
+from toolgate import __version__, settings
 from toolgate.assembly.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
+from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run
 from toolgate.cli.flags import with_flags
 from toolgate.cli.output import colours
 from toolgate.cli.stopping import Stopping
 from toolgate.client.place import data_directory
-from toolgate.control import declarative
 from toolgate.control.demo import DEMO
-from toolgate.credentials.references import References
 from toolgate.model.declared import Declared
 from toolgate.settings import Settings
 from toolgate.sinks import logging_setup
@@ -32,7 +31,6 @@ from toolgate.sinks.log import Config as CallLogConfig
 from toolgate.stores.data_dir import DataDir, make_directory, open_data_dir
 from toolgate.stores.ownership import Ownership, Running, own
 
-DEFAULT_CONFIG = "toolgate.yaml"
 _QUIET = ("uvicorn", "watchfiles", "asyncio")
 
 app = typer.Typer(add_completion=False)
@@ -68,22 +66,12 @@ def prepare(flags: dict[str, Any]) -> Start:
     here = Path.cwd()
     found = settings.load(flags, os.environ, here)
     chosen = settings.chosen(flags, os.environ, here)
-    if found.config is None and (here / DEFAULT_CONFIG).is_file():
-        found = msgspec.structs.replace(found, config=Path(DEFAULT_CONFIG))
-    reload = None if found.config is None else reader(found.config)
+    file = configuration.chosen(found.config)
+    reload = None if file is None else configuration.reader(file)
     declared = DEMO if reload is None else reload()
     if "port" not in chosen:
         found = msgspec.structs.replace(found, port=free_port(found.host, found.port))
     return Start(found, chosen, declared, reload)
-
-
-def reader(config: Path) -> Callable[[], Declared]:
-    """Reads the file, each time it is called."""
-
-    def reload() -> Declared:
-        return declarative.load(config, extensions.kinds(), References(os.environ, config.absolute().parent))
-
-    return reload
 
 
 def _log(start: Start, terminal: bool) -> bool:

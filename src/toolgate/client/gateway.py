@@ -1,7 +1,7 @@
 """A client of a running gateway, as the command line needs it: 2026-07-28 over HTTP, and the records of calls."""
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -94,7 +94,7 @@ class Gateway:
         answer = await self._get(f"/api/v1/calls?limit={limit}")
         return msgspec.json.decode(answer.body)["calls"]
 
-    async def follow(self, backlog: int) -> AsyncIterator[dict[str, Any]]:
+    async def follow(self, backlog: int) -> AsyncGenerator[dict[str, Any]]:
         """Call records as they come, after the latest `backlog`; ends when the gateway stops."""
         answer = await self._get(f"/api/v1/calls?follow&limit={backlog}")
         reader = SseReader(MAX_BYTES)

@@ -7,13 +7,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from toolgate.model.errors import ConfigError
+from toolgate.model.errors import ConfigError, UpstreamFailed
 from toolgate.rules.exposure import is_loopback
 from toolgate.stores.data_dir import default_location, read_local_key
 from toolgate.stores.ownership import find_running
 
 URL_VARIABLE = "TOOLGATE_URL"
 KEY_VARIABLE = "TOOLGATE_KEY"
+
+
+class NotRunning(UpstreamFailed):
+    """No gateway runs with this data directory."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -35,7 +39,7 @@ def data_directory(chosen: Path | None, environment: Mapping[str, str]) -> Path:
 
 def find(directory: Path, environment: Mapping[str, str]) -> Place:
     """The gateway that TOOLGATE_URL names, else the one that runs with this data directory; the key that TOOLGATE_KEY
-    holds, else the directory's bootstrap key where the gateway is the directory's. Raises ConfigError."""
+    holds, else the directory's bootstrap key where the gateway is the directory's. Raises ConfigError, NotRunning."""
     url = environment.get(URL_VARIABLE, "")
     key = environment.get(KEY_VARIABLE, "")
     if url:
@@ -46,8 +50,8 @@ def find(directory: Path, environment: Mapping[str, str]) -> Place:
         return Place(origin, base, key or (read_local_key(directory) if own else ""))
     running = find_running(directory)
     if running is None:
-        raise ConfigError(
-            (f"no Toolgate runs with the data directory {directory}: start `toolgate up`, or set {URL_VARIABLE}",)
+        raise NotRunning(
+            f"no Toolgate runs with the data directory {directory}: start `toolgate up`, or set {URL_VARIABLE}"
         )
     origin, base = split(running.url, "running.json")
     return Place(origin, base, key or read_local_key(directory))

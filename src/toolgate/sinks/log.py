@@ -105,6 +105,11 @@ def line(record: CallRecord) -> bytes:
     return safe_json(_encoder.encode(_line(record, _client(record.client))))
 
 
+def pretty(record: CallRecord, *, colour: bool = False) -> str:
+    """The record as one line for people, without the line break."""
+    return _pretty(_line(record, _client(record.client)), colour=colour)
+
+
 def _line(record: CallRecord, client: str) -> _Line:
     outcome, target = record.outcome, record.target[:_MAX_TEXT]
     is_tool = record.method == "tools/call"
