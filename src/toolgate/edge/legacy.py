@@ -186,15 +186,18 @@ class Legacy:
     # Subscriptions --------------------------------------------------------------------------------------------------
 
     def subscribe(self, session_uid: str, principal: Principal, endpoint: str, uri: str) -> bool:
-        """Whether updates of this resource will be heard on the session's stream."""
+        """Whether updates of this resource will be heard on the session's stream. Raises Limited when there are too many."""
         live = self._live.get(session_uid)
         state = self._sessions.state(session_uid)
         if live is None or state is None:
             return False
         stream = self._stream(live, principal, endpoint)
+        known = uri in state.subscriptions
+        state.subscriptions.add(uri)  # first, because it may refuse
         if self._hub.subscribe(stream, uri):
-            state.subscriptions.add(uri)
             return True
+        if not known:
+            state.subscriptions.discard(uri)
         return False
 
     def unsubscribe(self, session_uid: str, uri: str) -> None:

@@ -20,13 +20,14 @@ from toolgate.model.identity import Credential, Principal
 from toolgate.model.records import CallRecord
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.protocol import sse
+from toolgate.rules.redaction import safe_json
 
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
 MOST = 1000
 
 
 class Exposed(Protocol):
-    """The metrics, as text for the given Accept header."""
+    """The metrics, as text for the given Accept header. Takes some milliseconds, and may be asked on any thread."""
 
     def expose(self, accept: str = "", /) -> tuple[bytes, str]: ...
 
@@ -82,9 +83,9 @@ class Observing:
         if principal is None:
             return
         if not principal.observer:
-            _refuse(responder, Denied(f"{principal.id} may not read the metrics: declare its key with `observer: true`"))
+            _refuse(responder, Denied(f"{principal.id} may not read the metrics: declare its key with `observe: true`"))
             return
-        body, kind = self._metrics.expose(request.header(b"accept") or "")
+        body, kind = await asyncio.to_thread(self._metrics.expose, request.header(b"accept") or "")
         responder.reply(200, ((b"content-type", kind.encode()),), body)
 
     async def calls(self, request: Request, responder: Responder, query: str) -> None:
@@ -98,7 +99,7 @@ class Observing:
             await self._follow(bearer(request), responder, limit)
             return
         calls = [_plain(record) for record in self._records.snapshot(principal, limit=limit)]
-        responder.reply(200, (JSON,), msgspec.json.encode({"calls": calls}))
+        responder.reply(200, (JSON,), safe_json(msgspec.json.encode({"calls": calls})))
 
     async def _follow(self, credential: Credential, responder: Responder, backlog: int) -> None:
         """Streams until either side ends. Records wait in the bounded following while the client does not read."""
@@ -111,7 +112,7 @@ class Observing:
             responder.write(sse.COMMENT)
             async for batch in following:
                 for record in batch.records:
-                    responder.write(sse.frame(msgspec.json.encode(_plain(record))))
+                    responder.write(sse.frame(safe_json(msgspec.json.encode(_plain(record)))))
                 if batch.missed:
                     responder.write(b": %d records missed\n\n" % batch.missed)
                 if responder.paused:

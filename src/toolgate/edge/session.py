@@ -3,6 +3,7 @@ questions that servers put to its client. What must outlive the process is seale
 
 import asyncio
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable
 
@@ -24,6 +25,13 @@ BACKLOG = 64
 """Messages held for a session whose GET stream is not open; the oldest make room."""
 
 MOST_QUESTIONS = 32
+
+_START = os.urandom(4).hex()
+_STREAMS = itertools.count(1)
+_QUESTIONS = itertools.count(1)
+"""Streams and questions are named once per process, not per Live: one that was forgotten and met again must not repeat
+a name, under which older events may wait for replay, or a late answer may come."""
+
 _PRIMED = frozenset({"2025-11-25"})
 
 NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
@@ -43,8 +51,6 @@ class Live:
         self.running: dict[bytes, asyncio.Task[None]] = {}
         self.exchanges: dict[str, SessionExchange] = {}
         self.stream: Stream | None = None
-        self._streams = itertools.count(1)
-        self._questions = itertools.count(1)
         self._asked: dict[bytes, asyncio.Future[bytes]] = {}
         self._standalone: Responder | None = None
         self._backlog: deque[bytes] = deque(maxlen=BACKLOG)
@@ -65,7 +71,7 @@ class Live:
         return self.quiet and self.stream is None
 
     def next_stream(self) -> str:
-        return f"{next(self._streams)}"
+        return f"{_START}{next(_STREAMS):x}"
 
     def frame(self, stream: str, message: bytes) -> bytes:
         """The event of one message, remembered for replay under its id."""
@@ -110,7 +116,7 @@ class Live:
             raise NoWayBack(f"this client does not take {method}")
         if len(self._asked) >= MOST_QUESTIONS:
             raise Limited(f"{MOST_QUESTIONS} questions are waiting for this client already")
-        question = f"tg-{next(self._questions)}"
+        question = f"tg-{_START}{next(_QUESTIONS):x}"
         key = jsonrpc.encode(question)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asked[key] = answer
@@ -183,13 +189,19 @@ class SessionExchange(Exchange):
         self._responder.watch(None, None)
 
     def attach(self, responder: Responder, missed: list[tuple[str, bytes]]) -> None:
-        """A client that came back by GET: what it missed, then everything that follows."""
+        """A client that came back by GET: what it missed, then everything that follows. A former connection that was
+        not noticed to be dead ends."""
+        if self._attached:
+            self._timer.cancel()
+            self._responder.watch(None, None)
+            self._responder.end()
         self._responder = responder
         self._attached = True
         responder.watch(self.gone, self._drain)
         responder.start(200, EVENT_STREAM)
         for event_id, message in missed:
             responder.write(sse.frame(message, event_id))
+        self._drain()
         self._keep_alive()
 
     def finish(self, status: int, message: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
