@@ -1,0 +1,1 @@
+"""Journeys: real clients, a real Toolgate, real servers, over real sockets."""
