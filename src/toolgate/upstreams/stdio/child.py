@@ -43,22 +43,32 @@ class Program(msgspec.Struct, frozen=True):
         return f"Program({self.server!r}, {self.command[0]!r}, {len(self.environment)} variables)"
 
 
+class _Pipes(asyncio.subprocess.SubprocessStreamProtocol):
+    """The streams of a child. `exited` is set when the process has ended, though another may still hold its pipes."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=_CHUNK, loop=asyncio.get_running_loop())
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
 class Child:
     """A running child process, as a Channel."""
 
-    def __init__(
-        self, program: Program, process: asyncio.subprocess.Process, transport: asyncio.SubprocessTransport, limit: int
-    ) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
+    def __init__(self, program: Program, transport: asyncio.SubprocessTransport, pipes: _Pipes, limit: int) -> None:
+        assert pipes.stdin is not None
+        assert pipes.stdout is not None
+        assert pipes.stderr is not None
         self._program = program
-        self._process = process
         self._transport = transport
+        self._exited = pipes.exited
         self._limit = limit
-        self._stdin = process.stdin
-        self._stdout = process.stdout
-        self._stderr = process.stderr
+        self._stdin = pipes.stdin
+        self._stdout = pipes.stdout
+        self._stderr = pipes.stderr
         self._complaints = Complaints(program.server, program.secrets)
         self._supervisor: asyncio.Task[None] | None = None
 
@@ -76,8 +86,8 @@ class Child:
         else:
             options["start_new_session"] = True
         try:
-            transport, protocol = await loop.subprocess_exec(
-                lambda: asyncio.subprocess.SubprocessStreamProtocol(limit=_CHUNK, loop=loop),
+            transport, pipes = await loop.subprocess_exec(
+                _Pipes,
                 *command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -93,7 +103,7 @@ class Child:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise UpstreamFailed(f"server {program.server!r} cannot be started: {command[0]!r}: {reason}") from None
         log.info("server %r: started %r as process %d", program.server, command[0], transport.get_pid())
-        return cls(program, asyncio.subprocess.Process(transport, protocol, loop), transport, limit)
+        return cls(program, transport, pipes, limit)
 
     def serve(self, peer: Peer) -> None:
         """Hands what the child says to `peer`, from now until its end."""
@@ -120,7 +130,7 @@ class Child:
         supervisor = self._supervisor
         self._close_input()
         if supervisor is None:
-            await self._end(asyncio.ensure_future(self._process.wait()))
+            await self._end()
             return
         done, _ = await asyncio.wait({supervisor}, timeout=GRACE_SECONDS)
         if not done:
@@ -130,22 +140,23 @@ class Child:
     async def _supervise(self, peer: Peer) -> None:
         reading = asyncio.ensure_future(self._read(peer))
         complaining = asyncio.ensure_future(self._complaints.follow(self._stderr))
-        exited = asyncio.ensure_future(self._process.wait())
+        exited = asyncio.ensure_future(self._exited.wait())
         try:
             await asyncio.wait({reading, exited}, return_when=asyncio.FIRST_COMPLETED)
-            # What it said before it ended is still read. A grandchild may hold the pipe open: that is not waited for.
-            await asyncio.wait({reading, exited, complaining}, timeout=_SETTLE_SECONDS)
             flaw = reading.result() if reading.done() else None
+            if flaw is None:
+                # What it said before it ended is still read, unless a grandchild holds the pipe open for ever.
+                await asyncio.wait({reading, exited, complaining}, timeout=_SETTLE_SECONDS)
+                flaw = reading.result() if reading.done() else None
             peer.fail(flaw or self._end_of(peer))
         finally:
             peer.fail("can no longer be heard")  # whatever else happened
-            await self._end(exited)
-            for task in (reading, complaining):
+            for task in (reading, complaining, exited):
                 task.cancel()
-            await asyncio.wait({reading, complaining})
+            await self._end()
 
     def _end_of(self, peer: Peer) -> str:
-        code = self._process.returncode
+        code = self._transport.get_returncode()
         if code is None:
             reason = "closed its output"
         elif code < 0:
@@ -179,20 +190,24 @@ class Child:
             await asyncio.sleep(peer.pause())
         return None
 
-    async def _end(self, exited: "asyncio.Task[int]") -> None:
+    async def _end(self) -> None:
         """Ends whatever of the process group is left."""
         self._close_input()
         try:
-            if not exited.done():
-                _signal(self._process, force=False)
-                await asyncio.wait({exited}, timeout=GRACE_SECONDS)
+            if not self._exited.is_set():
+                _signal(self._transport, force=False)
+                await self._exits(GRACE_SECONDS)
         finally:
-            if sys.platform == "win32" and not exited.done():
-                await _kill_tree(self._process.pid)
-            _signal(self._process, force=True)
-            await asyncio.wait({exited}, timeout=GRACE_SECONDS)
-            exited.cancel()
+            if sys.platform == "win32" and not self._exited.is_set():
+                await _kill_tree(self._transport.get_pid())
+            _signal(self._transport, force=True)
             self._transport.close()
+            await self._exits(GRACE_SECONDS)
+
+    async def _exits(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._exited.wait()
 
     def _close_input(self) -> None:
         with suppress(OSError, RuntimeError):
@@ -204,13 +219,13 @@ def _check_directory(program: Program) -> None:
         raise UpstreamFailed(f"server {program.server!r} cannot be started: cwd {program.cwd!r} is no directory")
 
 
-def _signal(process: asyncio.subprocess.Process, *, force: bool) -> None:
+def _signal(child: asyncio.SubprocessTransport, *, force: bool) -> None:
     """To the whole group: also when the child has ended, what it started may still run."""
     with suppress(ProcessLookupError, PermissionError):
         if sys.platform != "win32":
-            os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
-        elif process.returncode is None:
-            process.terminate()
+            os.killpg(child.get_pid(), signal.SIGKILL if force else signal.SIGTERM)
+        elif child.get_returncode() is None:
+            child.terminate()
 
 
 async def _kill_tree(pid: int) -> None:
