@@ -116,7 +116,7 @@ def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
 
     def make_legacy(answer: Answer) -> Legacy:
         legacy = Legacy(line.seals.session, line.sessions, line.hub, line.wheel, line.clock, answer)
-        line.session_methods.legacy = legacy
+        line.session_methods.subscriber = legacy
         return legacy
 
     return McpEndpoints(line.door, guards, line.wheel, make_legacy=make_legacy)

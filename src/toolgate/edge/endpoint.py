@@ -7,17 +7,17 @@ from collections.abc import Callable
 import msgspec
 
 from toolgate.edge import modern
+from toolgate.edge.answering import Answering, fault_answer
 from toolgate.edge.exchange import Exchange
 from toolgate.edge.guards import Guards
 from toolgate.edge.legacy import SESSION, Answer, Legacy
 from toolgate.edge.request import JSON, Header, Request, Responder
-from toolgate.model.call import Arrival, Era, Fields, Result
-from toolgate.model.errors import BadRequest, Denied, Fault, Limited, Unauthenticated
+from toolgate.model.call import Era, Fields
+from toolgate.model.errors import BadRequest, Fault, Unauthenticated
 from toolgate.model.identity import NO_CREDENTIAL, Credential
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.pipeline.wheel import Wheel
-from toolgate.ports import Caller
-from toolgate.protocol import bridge, faults, jsonrpc
+from toolgate.protocol import faults, jsonrpc
 from toolgate.protocol.envelope import CAPABILITIES, VERSION
 from toolgate.protocol.jsonrpc import Message
 
@@ -28,7 +28,6 @@ AGGREGATE_PATH = "/mcp"
 _SERVERS = "/servers/"
 _MCP = "/mcp"
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
-_REALM = b'Bearer realm="toolgate"'
 _ACCEPTED: dict[bytes, bool] = {}
 
 
@@ -51,7 +50,8 @@ class McpEndpoints:
         self._door = door
         self._guards = guards
         self._wheel = wheel
-        self.legacy = make_legacy(self.answer)
+        self._answer = Answering(door)
+        self.legacy = make_legacy(self._answer)
         self.malformed = 0
 
     async def serve(self, request: Request, responder: Responder, endpoint: str, task: Task) -> None:
@@ -73,18 +73,6 @@ class McpEndpoints:
             logger.exception("an MCP request failed unexpectedly")
             message = jsonrpc.error_response(None, faults.INTERNAL, "the gateway failed; see its log")
             responder.reply(500, (JSON,), message)
-
-    async def answer(self, arrival: Arrival, caller: Caller, task: Task) -> tuple[int, bytes, tuple[Header, ...]]:
-        """Takes an Arrival through the front door and says its outcome in the caller's era."""
-        era = arrival.envelope.era
-        try:
-            result = await self._door.handle(arrival, caller, task)
-            return 200, jsonrpc.response(arrival.wire_id, _shaped(result, arrival)), ()
-        except Fault as fault:
-            return fault_answer(fault, arrival.wire_id, era)
-        except Exception:
-            logger.exception("call %s failed unexpectedly", arrival.id)
-            return 200, jsonrpc.error_response(arrival.wire_id, faults.INTERNAL, "the gateway failed; see its log"), ()
 
     async def _post(
         self, request: Request, responder: Responder, endpoint: str, credential: Credential, task: Task
@@ -114,7 +102,7 @@ class McpEndpoints:
             await self._early(request, responder, credential, fault, request_id)
             return
         exchange = Exchange(responder, self._wheel, task)
-        exchange.finish(*await self.answer(arrival, exchange, task))
+        exchange.finish(*await self._answer(arrival, exchange, task))
 
     async def _batch(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
         principal = await self._door.identify(credential)
@@ -175,27 +163,6 @@ def bearer(request: Request) -> Credential:
         return Credential("bearer", value[7:].strip())
     scheme, _, secret = value.partition(b" ")
     return Credential(scheme.lower().decode("latin-1"), secret.strip())
-
-
-def fault_answer(fault: Fault, wire_id: bytes | None, era: Era) -> tuple[int, bytes, tuple[Header, ...]]:
-    """HTTP status, JSON-RPC error and challenge headers (RFC 6750 section 3, RFC 9110 section 10.2.3) of a fault."""
-    row = faults.wire(fault)
-    status = row.status if era is Era.MODERN else faults.legacy_status(row)
-    headers: tuple[Header, ...] = ()
-    if isinstance(fault, Unauthenticated):
-        invalid = b', error="invalid_token"' if fault.presented else b""
-        headers = ((b"www-authenticate", _REALM + invalid),)
-    elif isinstance(fault, Denied):
-        headers = ((b"www-authenticate", _REALM + b', error="insufficient_scope"'),)
-    elif isinstance(fault, Limited) and fault.retry_after is not None:
-        headers = ((b"retry-after", b"%d" % max(1, round(fault.retry_after))),)
-    return status, jsonrpc.error_response(wire_id, row.code, fault.message, fault.data), headers
-
-
-def _shaped(result: Result, arrival: Arrival) -> bytes:
-    if arrival.envelope.era is Era.MODERN:
-        return result.body
-    return bridge.to_legacy(result, arrival.method, arrival.envelope.version)
 
 
 def _request_id(message: Message) -> bytes | None:

@@ -7,18 +7,18 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from toolgate.edge.arriving import initialize_arrival, session_arrival
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
-from toolgate.edge.modern import VERSION, new_id
+from toolgate.edge.modern import VERSION
 from toolgate.edge.request import Request, Responder
 from toolgate.edge.session import STANDALONE, Live, SessionExchange
-from toolgate.model.call import Arrival, Envelope, Fields
+from toolgate.model.call import Arrival, Fields
 from toolgate.model.errors import BadRequest, Limited, UnknownSession, UnsupportedVersion
 from toolgate.model.identity import Credential, Principal
 from toolgate.pipeline.listening import LISTS, Hub, Stream
 from toolgate.pipeline.wheel import Wheel
 from toolgate.ports import Caller, Clock, Sessions
 from toolgate.protocol import faults, jsonrpc, sse
-from toolgate.protocol.envelope import PROGRESS_TOKEN
 from toolgate.protocol.handshake import Negotiated, negotiated, open_session, seal_session
 from toolgate.protocol.jsonrpc import Message
 from toolgate.protocol.sealed import Seal
@@ -99,14 +99,10 @@ class Legacy:
     ) -> None:  # fmt: skip
         """The handshake: what it settles is the session id."""
         exchange = Exchange(responder, self._wheel, task)
-        request_id = _id(message)
         session = negotiated(
             params, uid=os.urandom(12).hex(), principal=principal.id, endpoint=endpoint, now=self._clock.now()
         )
-        envelope = session.envelope(log_level=None, progress_token=None, meta={})
-        arrival = Arrival(
-            new_id(), request_id, endpoint, "initialize", params, envelope, credential, None, len(request.body)
-        )
+        arrival = initialize_arrival(session, message, params, credential, len(request.body))
         status, body, headers = await self._answer(arrival, exchange, task)
         if status == 200:
             headers = (*headers, (SESSION, seal_session(self._seal, session).encode()))
@@ -119,13 +115,13 @@ class Legacy:
         """One request, notification or response of a session."""
         live = self.live(session)
         if not isinstance(message.method, str):
-            live.answered(message)
+            live.questions.answered(message)
             responder.reply(202, (), b"")
         elif message.id is msgspec.UNSET:
             self._notified(live, message)
             responder.reply(202, (), b"")
         else:
-            arrival = self._arrival(message, endpoint, session, credential, len(request.body))
+            arrival = session_arrival(self._sessions, session, message, credential, len(request.body))
             exchange = SessionExchange(responder, live)
             outcome = await self._run(live, arrival, exchange, task)
             exchange.drop() if outcome is None else exchange.finish(*outcome)
@@ -142,10 +138,14 @@ class Legacy:
             raise BadRequest(f"a batch holds 1 to {MOST_IN_BATCH} messages")
         messages = [jsonrpc.decode(body) for body in bodies]
         live = self.live(session)
-        arrivals = [self._arrival(m, endpoint, session, credential, len(request.body)) for m in messages if _asks(m)]
+        arrivals = [
+            session_arrival(self._sessions, session, asked, credential, len(request.body))
+            for asked in messages
+            if _asks(asked)
+        ]
         for message in messages:
             if not isinstance(message.method, str):
-                live.answered(message)
+                live.questions.answered(message)
             elif message.id is msgspec.UNSET:
                 self._notified(live, message)
         if not arrivals:
@@ -209,24 +209,6 @@ class Legacy:
             self._hub.unsubscribe(live.stream, uri)
 
     # Private --------------------------------------------------------------------------------------------------------
-
-    def _arrival(
-        self, message: Message, endpoint: str, session: Negotiated, credential: Credential, size: int
-    ) -> Arrival:
-        method = message.method
-        if not isinstance(method, str) or method == "initialize":
-            raise BadRequest("a session is initialized once, and not in a batch")
-        params = jsonrpc.fields(message.params)
-        return Arrival(
-            new_id(), _id(message), endpoint, method, params, self._envelope(session, params), credential, None, size
-        )
-
-    def _envelope(self, session: Negotiated, params: Fields) -> Envelope:
-        raw = params.pop("_meta", None)
-        meta = jsonrpc.fields(raw, "_meta") if raw is not None else {}
-        state = self._sessions.state(session.uid)
-        level = None if state is None else state.log_level
-        return session.envelope(log_level=level, progress_token=meta.pop(PROGRESS_TOKEN, None), meta=meta)
 
     async def _run(
         self, live: Live, arrival: Arrival, exchange: SessionExchange, task: "asyncio.Task[None]"
@@ -306,13 +288,6 @@ class Legacy:
                 del self._live[live.uid]
                 return
         raise Limited(f"all {MOST_LIVE} sessions of this process are busy", retry_after=5.0)
-
-
-def _id(message: Message) -> bytes:
-    request_id = jsonrpc.request_id(message)
-    if request_id is None:
-        raise BadRequest("a request needs an id")
-    return request_id
 
 
 def _asks(message: Message) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from toolgate.edge.legacy import Legacy
+from toolgate.edge.arriving import Subscriber
 from toolgate.model.call import Call, Era, Result
 from toolgate.model.errors import InvalidParams, UnknownTarget
 from toolgate.ports import Caller, Handler, Sessions
@@ -19,7 +19,7 @@ class SessionMethods:
     def __init__(self, sessions: Sessions, server_info: dict[str, Any]) -> None:
         self._sessions = sessions
         self._server_info = server_info
-        self.legacy: Legacy | None = None
+        self.subscriber: Subscriber | None = None
 
     def handlers(self) -> dict[str, Handler]:
         """By method."""
@@ -52,14 +52,14 @@ class SessionMethods:
     async def subscribe(self, call: Call, caller: Caller, /) -> Result:
         uri = _uri(call)
         session = call.envelope.session or ""
-        legacy = self.legacy
-        if legacy is None or not legacy.subscribe(session, call.principal, call.endpoint.name, uri):
+        subscriber = self.subscriber
+        if subscriber is None or not subscriber.subscribe(session, call.principal, call.endpoint.name, uri):
             raise UnknownTarget(f"resource not found: {uri[:200]}", {"uri": uri[:2000]})
         return _EMPTY
 
     async def unsubscribe(self, call: Call, caller: Caller, /) -> Result:
-        if self.legacy is not None:
-            self.legacy.unsubscribe(call.envelope.session or "", _uri(call))
+        if self.subscriber is not None:
+            self.subscriber.unsubscribe(call.envelope.session or "", _uri(call))
         return _EMPTY
 
 

@@ -1,8 +1,6 @@
 """The modern era over HTTP: the validation ladder of SPEC-DIGEST 2.6, one rung after the other, on one POST."""
 
-import itertools
-import os
-
+from toolgate.edge.arriving import new_id
 from toolgate.edge.request import Request
 from toolgate.model.call import Arrival, Fields
 from toolgate.model.errors import BadRequest, HeaderMismatch
@@ -19,14 +17,6 @@ NAME = b"mcp-name"
 _PARAM = mirror.PARAM_PREFIX.encode()
 _ROUTING = frozenset({VERSION, METHOD, NAME})
 _HANDSHAKE = frozenset(version.encode() for version in LEGACY_VERSIONS)
-
-_START = os.urandom(6).hex()
-_COUNT = itertools.count(1)
-
-
-def new_id() -> str:
-    """An id for one Arrival, unique over processes and restarts."""
-    return f"{_START}-{next(_COUNT):x}"
 
 
 def is_modern(request: Request, params: Fields) -> bool:

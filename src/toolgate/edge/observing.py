@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from toolgate.edge.endpoint import bearer, fault_answer
+from toolgate.edge.answering import fault_answer
+from toolgate.edge.endpoint import bearer
 from toolgate.edge.exchange import EVENT_STREAM
 from toolgate.edge.guards import Guards
 from toolgate.edge.health import Health

@@ -7,35 +7,26 @@ import os
 from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
+from toolgate.edge.questions import Questions
 from toolgate.edge.request import Responder
 from toolgate.model.call import Notification
-from toolgate.model.errors import Limited, NoWayBack, UpstreamError
 from toolgate.pipeline.listening import Stream
 from toolgate.pipeline.wheel import Timer, Wheel
 from toolgate.ports import Sessions
 from toolgate.protocol import jsonrpc, sse
 from toolgate.protocol.handshake import Negotiated
-from toolgate.protocol.jsonrpc import Message
 
 STANDALONE = "get"
 BACKLOG = 64
 """Messages held for a session whose GET stream is not open; the oldest make room."""
 
-MOST_QUESTIONS = 32
-
 _START = os.urandom(4).hex()
 _STREAMS = itertools.count(1)
-_QUESTIONS = itertools.count(1)
 """Streams and questions are named once per process, not per Live: one that was forgotten and met again must not repeat
 a name, under which older events may wait for replay, or a late answer may come."""
 
 _PRIMED = frozenset({"2025-11-25"})
-
-NEEDS = {"elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots"}
-"""What a server may ask, and the client capability without which it may not."""
 
 
 class Live:
@@ -51,7 +42,7 @@ class Live:
         self.running: dict[bytes, asyncio.Task[None]] = {}
         self.exchanges: dict[str, SessionExchange] = {}
         self.stream: Stream | None = None
-        self._asked: dict[bytes, asyncio.Future[bytes]] = {}
+        self.questions = Questions(negotiated)
         self._standalone: Responder | None = None
         self._backlog: deque[bytes] = deque(maxlen=BACKLOG)
         self._timer: Timer | None = None
@@ -63,7 +54,7 @@ class Live:
     @property
     def quiet(self) -> bool:
         """No call runs and no stream is open; it may still be subscribed to something."""
-        return not (self.running or self.exchanges or self._asked or self._standalone)
+        return not (self.running or self.exchanges or self.questions or self._standalone)
 
     @property
     def idle(self) -> bool:
@@ -109,41 +100,11 @@ class Live:
             responder.watch(None, None)
             responder.end()
 
-    async def ask(self, exchange: "SessionExchange", method: str, params: bytes) -> bytes:
-        """Puts a server's question to the client on the stream of the call that it belongs to."""
-        need = NEEDS.get(method)
-        if need is None or need not in jsonrpc.fields(self.negotiated.capabilities, "capabilities"):
-            raise NoWayBack(f"this client does not take {method}")
-        if len(self._asked) >= MOST_QUESTIONS:
-            raise Limited(f"{MOST_QUESTIONS} questions are waiting for this client already")
-        question = f"tg-{_START}{next(_QUESTIONS):x}"
-        key = jsonrpc.encode(question)
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._asked[key] = answer
-        try:
-            exchange.send(jsonrpc.request(question, method, params), object())
-            return await answer
-        finally:
-            del self._asked[key]
-
-    def answered(self, message: Message) -> None:
-        """A response that the client posted; one that nobody waits for is dropped."""
-        answer = self._asked.get(bytes(message.id)) if isinstance(message.id, msgspec.Raw) else None
-        if answer is None or answer.done():
-            return
-        if isinstance(message.result, msgspec.Raw):
-            answer.set_result(bytes(message.result))
-        elif isinstance(message.error, msgspec.Raw):
-            error = jsonrpc.error_of(message.error)
-            answer.set_exception(UpstreamError(error.code, error.message))
-
     def end(self) -> None:
         """The session is over: its calls are cancelled, its streams end."""
         for task in list(self.running.values()):
             task.cancel()
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_exception(NoWayBack("the session was ended"))
+        self.questions.end()
         self.close_standalone()
 
     def _standalone_gone(self) -> None:
@@ -176,7 +137,7 @@ class SessionExchange(Exchange):
         live.exchanges[self.stream] = self
 
     async def ask(self, method: str, params: bytes, /) -> bytes:
-        return await self._live.ask(self, method, params)
+        return await self._live.questions.ask(lambda message: self.send(message, object()), method, params)
 
     def framed(self, message: bytes) -> bytes:
         return self._live.frame(self.stream, message)
