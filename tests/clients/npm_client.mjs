@@ -1,4 +1,5 @@
-// Lists the tools of an MCP server and calls one, with the official npm SDK; prints one JSON object.
+// Lists the tools of an MCP server and calls one, with the official npm SDK; prints one JSON object. Or does so for a
+// list of requests, each with a client of its own, and prints a list.
 //
 //   echo REQUEST | node npm_client.mjs
 //   REQUEST: {"modules": DIR, "url": URL, "era": "legacy" | "modern", "key": KEY?, "tool": NAME?, "arguments": {}?}
@@ -9,9 +10,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
-const request = JSON.parse(await text(process.stdin));
+const requests = [JSON.parse(await text(process.stdin))].flat();
+const { modules } = requests[0];
 // The packages lie in a cache directory, not above this file, where Node would look for them.
-const load = createRequire(join(request.modules, "anchor.js"));
+const load = createRequire(join(modules, "anchor.js"));
 const identity = { name: "toolgate-tests", version: "1.0.0" };
 
 function legacy() {
@@ -30,7 +32,7 @@ function described(error) {
   return { name: error.name, code: error.code ?? null, status: error.status ?? null, message: error.message };
 }
 
-async function main() {
+async function visit(request) {
   const { client, Transport } = request.era === "modern" ? modern() : legacy();
   const headers = request.key ? { Authorization: `Bearer ${request.key}` } : {};
   const transport = new Transport(new URL(request.url), { requestInit: { headers } });
@@ -54,4 +56,8 @@ async function main() {
   return report;
 }
 
-console.log(JSON.stringify(await main()));
+const reports = [];
+for (const request of requests) {
+  reports.push(await visit(request));
+}
+console.log(JSON.stringify(reports));

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,20 @@ from tests.npm.toolchain import Toolchain
 
 SCRIPT = Path(__file__).parents[1] / "clients" / "npm_client.mjs"
 CLIENT_SECONDS = 30.0
+
+
+Era = Literal["legacy", "modern"]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one client is to do: connect, list the tools and, if `tool` is given, call it."""
+
+    url: str
+    era: Era
+    key: str | None = None
+    tool: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ def call(
     toolchain: Toolchain,
     url: str,
     *,
-    era: Literal["legacy", "modern"],
+    era: Era,
     key: str | None = None,
     tool: str | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -50,21 +64,23 @@ def call(
         subprocess.CalledProcessError: the script itself failed, which is a defect of the script.
         subprocess.TimeoutExpired: no report within `CLIENT_SECONDS`.
     """
-    request = {
-        "modules": str(toolchain.modules),
-        "url": url,
-        "era": era,
-        "key": key,
-        "tool": tool,
-        "arguments": dict(arguments or {}),
-    }
+    return visits(toolchain, [Visit(url, era, key, tool, dict(arguments or {}))])[0]
+
+
+def visits(toolchain: Toolchain, wanted: Sequence[Visit]) -> list[NpmReport]:
+    """The same for many, one client after the other in one process.
+
+    Raises:
+        subprocess.CalledProcessError, subprocess.TimeoutExpired: as `call`; each has `CLIENT_SECONDS`.
+    """
+    requests = [{"modules": str(toolchain.modules), **asdict(visit)} for visit in wanted]
     done = subprocess.run(
         [str(toolchain.node), str(SCRIPT)],
-        input=json.dumps(request),
+        input=json.dumps(requests),
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=CLIENT_SECONDS,
+        timeout=CLIENT_SECONDS * len(requests),
         check=True,
     )
-    return NpmReport(**json.loads(done.stdout))
+    return [NpmReport(**report) for report in json.loads(done.stdout)]
