@@ -29,7 +29,8 @@ function modern() {
 }
 
 function described(error) {
-  return { name: error.name, code: error.code ?? null, status: error.status ?? null, message: error.message };
+  const message = error.errorDescription ? `${error.message}: ${error.errorDescription}` : error.message;
+  return { name: error.name, code: error.code ?? null, status: error.status ?? null, message };
 }
 
 async function visit(request) {

@@ -34,7 +34,7 @@ class NpmReport:
     """What the client saw.
 
     `tools` is None if the list was not reached, `result` if no tool was called; `error` describes what the SDK threw
-    (`name`, `code`, `status`, `message`).
+    (`name`, `code`, `status`, `message` with the description that an HTTP challenge gave).
     """
 
     tools: list[dict[str, Any]] | None

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import re
+from typing import Any
 
 from toolgate.edge.request import Header
 from toolgate.model.call import Arrival, Era, Result
@@ -12,6 +14,7 @@ from toolgate.protocol import bridge, faults, jsonrpc
 
 logger = logging.getLogger(__name__)
 
+_UNQUOTABLE = re.compile(r'[^\x20-\x7e]|["\\]')
 _REALM = b'Bearer realm="toolgate"'
 
 Answered = tuple[int, bytes, tuple[Header, ...]]
@@ -24,7 +27,7 @@ class Answering:
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
 
-    async def __call__(self, arrival: Arrival, caller: Caller, task: "asyncio.Task[None]") -> Answered:
+    async def __call__(self, arrival: Arrival, caller: Caller, task: "asyncio.Task[Any]") -> Answered:
         try:
             result = await self._door.handle(arrival, caller, task)
             return 200, jsonrpc.response(arrival.wire_id, _shaped(result, arrival)), ()
@@ -41,13 +44,21 @@ def fault_answer(fault: Fault, wire_id: bytes | None, era: Era) -> Answered:
     status = row.status if era is Era.MODERN else faults.legacy_status(row)
     headers: tuple[Header, ...] = ()
     if isinstance(fault, Unauthenticated):
-        invalid = b', error="invalid_token"' if fault.presented else b""
-        headers = ((b"www-authenticate", _REALM + invalid),)
+        error = b"invalid_token" if fault.presented else None
+        headers = ((b"www-authenticate", _challenge(error, fault.message)),)
     elif isinstance(fault, Denied):
-        headers = ((b"www-authenticate", _REALM + b', error="insufficient_scope"'),)
+        headers = ((b"www-authenticate", _challenge(b"insufficient_scope", fault.message)),)
     elif isinstance(fault, Limited) and fault.retry_after is not None:
         headers = ((b"retry-after", b"%d" % max(1, round(fault.retry_after))),)
     return status, jsonrpc.error_response(wire_id, row.code, fault.message, fault.data), headers
+
+
+def _challenge(error: bytes | None, why: str) -> bytes:
+    """The bearer challenge. Some clients show nothing else of a refusal, so it explains, in the characters that RFC 6750
+    section 3 allows: the reason may hold a name that a server chose."""
+    if error is None:
+        return _REALM
+    return b"".join((_REALM, b', error="', error, b'", error_description="', _UNQUOTABLE.sub("'", why).encode(), b'"'))
 
 
 def _shaped(result: Result, arrival: Arrival) -> bytes:
