@@ -50,7 +50,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["json", "text"] = "json"
     max_body: Bytes = 4 * 1024 * 1024
     max_headers: Bytes = 32 * 1024
-    max_depth: Annotated[int, msgspec.Meta(ge=8, le=512)] = 64
     max_connections: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 2048
     idle_timeout: Seconds = 75.0
     drain_timeout: Seconds = 10.0

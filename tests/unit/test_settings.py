@@ -24,9 +24,9 @@ def test_nothing_given_is_loopback_with_a_key(tmp_path: Path):
 
 
 def test_a_flag_beats_the_environment_beats_the_file(tmp_path: Path):
-    (tmp_path / DEFAULT_FILE).write_text("port: 1\nmax_depth: 100\nmax_connections: 7\n")
-    found = load({"port": 3}, {"TOOLGATE_PORT": "2", "TOOLGATE_MAX_DEPTH": "200"}, tmp_path)
-    assert (found.port, found.max_depth, found.max_connections) == (3, 200, 7)
+    (tmp_path / DEFAULT_FILE).write_text("port: 1\ndrain_timeout: 100\nmax_connections: 7\n")
+    found = load({"port": 3}, {"TOOLGATE_PORT": "2", "TOOLGATE_DRAIN_TIMEOUT": "200"}, tmp_path)
+    assert (found.port, found.drain_timeout, found.max_connections) == (3, 200, 7)
 
 
 def test_texts_become_what_the_setting_is(tmp_path: Path):
@@ -56,7 +56,7 @@ def test_paths_start_where_they_are_written(tmp_path: Path):
 
 def test_every_finding_says_where_the_value_is_from(tmp_path: Path):
     (tmp_path / DEFAULT_FILE).write_text("prot: 80\nlog_level: inf\nidle_timeout: forever\nport: {}\nport: 1\n")
-    found = findings(tmp_path, {"max_depth": 1}, TOOLGATE_OPEN="maybe", TOOLGATE_PROT="1", TOOLGATE_MAX_BODY="x")
+    found = findings(tmp_path, {"max_connections": 0}, TOOLGATE_OPEN="maybe", TOOLGATE_PROT="1", TOOLGATE_MAX_BODY="x")
     assert found == [
         'toolgate.settings.yaml:1: prot: no setting has this name (did you mean "port"?)',
         "toolgate.settings.yaml:5: port: this key was already given on line 4",
@@ -66,7 +66,7 @@ def test_every_finding_says_where_the_value_is_from(tmp_path: Path):
         "toolgate.settings.yaml:4: port: expected int, got object",
         "TOOLGATE_OPEN: expected true or false",
         "TOOLGATE_MAX_BODY: expected bytes, as 65536 or 512KiB or 8MiB",
-        "--max-depth: expected int >= 8",
+        "--max-connections: expected int >= 1",
     ]
 
 

@@ -26,7 +26,6 @@ HELP = {
     "log_format": "json or text; text at a terminal.",
     "max_body": "The largest request body.",
     "max_headers": "The most bytes of a request's headers.",
-    "max_depth": "The deepest nesting of JSON in a request.",
     "max_connections": "The most connections of clients at a time.",
     "idle_timeout": "How long a connection may be kept without a request.",
     "drain_timeout": "How long calls may go on after a stop was asked for.",

@@ -1,6 +1,7 @@
 """JSON-RPC 2.0 frames: decoded one level deep, so that everything we do not decide on stays raw bytes and survives."""
 
 import re
+from itertools import accumulate
 
 import msgspec
 
@@ -11,7 +12,11 @@ MAX_DEPTH = 64
 """Deepest nesting of one message; real tool arguments stay below 20."""
 
 _MAX_ID = 1024
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?', re.DOTALL)
+"""Possessive, and an unfinished one reaches to the end: no byte is looked at twice."""
+
+_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}.__getitem__
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]*)\Z")
 
 _encode = msgspec.json.Encoder().encode
@@ -47,21 +52,17 @@ _decode_message = msgspec.json.Decoder(Message).decode
 _decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_fields = msgspec.json.Decoder(Fields).decode
 _decode_error = msgspec.json.Decoder(ErrorBody).decode
+_decode_text = msgspec.json.Decoder(str).decode
 decode_result_head = msgspec.json.Decoder(ResultHead).decode
 
 
 def check_depth(body: bytes) -> None:
-    """Raises ParseFailed when the JSON nests deeper than MAX_DEPTH. Costs two byte counts for ordinary messages."""
+    """Raises ParseFailed when the JSON nests deeper than MAX_DEPTH. Costs two byte counts for ordinary messages, and never
+    more than one pass over the bytes: whoever sends the message need not be known yet."""
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
-    depth = 0
-    for char in _STRING.sub(b"", body):
-        if char in b"{[":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise ParseFailed(f"the message nests deeper than {MAX_DEPTH} levels")
-        elif char in b"}]":
-            depth -= 1
+    if max(accumulate(map(_STEP, _STRING.sub(b"", body).translate(None, _NO_BRACKETS))), default=0) > MAX_DEPTH:
+        raise ParseFailed(f"the message nests deeper than {MAX_DEPTH} levels")
 
 
 def decode(body: bytes) -> Message:
@@ -97,7 +98,7 @@ def request_id(message: Message) -> bytes | None:
     if message.id is msgspec.UNSET:
         return None
     raw = bytes(message.id)  # type: ignore[arg-type]
-    if len(raw) > _MAX_ID or not (raw[:1] == b'"' or _INTEGER.match(raw)):
+    if len(raw) > _MAX_ID or not (raw.isdigit() or raw[:1] == b'"' or _INTEGER.match(raw)):
         raise BadRequest("the request id must be a string or an integer")
     return raw
 
@@ -122,7 +123,7 @@ def text(raw: msgspec.Raw | None) -> str | None:
     if raw is None:
         return None
     try:
-        return msgspec.json.decode(raw, type=str)
+        return _decode_text(raw)
     except msgspec.DecodeError:
         return None
 
