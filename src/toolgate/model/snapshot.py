@@ -24,7 +24,7 @@ class Target(msgspec.Struct, frozen=True):
     own, `public` the name on its endpoint.
 
     `run` is the fold of exactly the stages that this target needs, ending in dispatch; `timeout` the most seconds that
-    it may take (0: no bound). `pattern` is a compiled regular expression for templates and for unlisted resources.
+    it may take (0: no bound). `pattern` has a `fullmatch` for the URIs of templates and of unlisted resources.
     """
 
     part: str

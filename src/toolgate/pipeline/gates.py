@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from toolgate.model.call import Call
-from toolgate.model.errors import Denied, Fault, HeaderMismatch
+from toolgate.model.errors import Denied, Fault, Invalid
 from toolgate.protocol import mirror
 from toolgate.rules import access
 
@@ -30,6 +30,6 @@ def mirrored(call: Call) -> Fault | None:
         return None
     try:
         mirror.check_params(call.headers, call.target.mirrored, call.params.get("arguments"))
-    except HeaderMismatch as mismatch:
-        return mismatch
+    except Invalid as flaw:
+        return flaw
     return None

@@ -9,7 +9,7 @@ from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.errors import UpstreamError, UpstreamFailed
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.faults import METHOD_NOT_FOUND
-from toolgate.protocol.offers import CAPABILITY, LIST_METHODS, MAX_OFFERS, MAX_PAGES, page
+from toolgate.protocol.offers import CAPABILITY, LIST_METHODS, MAX_OFFERS, MAX_PAGES, MAX_TEMPLATES, page
 from toolgate.protocol.southbound import Introduction
 
 Ask = Callable[[str, Fields], Awaitable[bytes]]
@@ -35,7 +35,7 @@ async def _list(ask: Ask, kind: OfferKind, server: str, max_bytes: int) -> list[
     offers: list[Offer] = []
     params: Fields = {}
     seen: set[bytes] = set()
-    size = 0
+    size, most = 0, MAX_TEMPLATES if kind is OfferKind.TEMPLATE else MAX_OFFERS
     for _ in range(MAX_PAGES):
         try:
             body = await ask(method, params)
@@ -47,13 +47,13 @@ async def _list(ask: Ask, kind: OfferKind, server: str, max_bytes: int) -> list[
         size += len(body)
         found = page(kind, jsonrpc.fields(body, "result"), server)
         offers += found.offers
+        if len(offers) > most or size > 4 * max_bytes:
+            raise UpstreamFailed(f"server {server!r} lists more with {method} than can be taken ({most} at most)")
         if found.cursor is None:
             return offers
         if bytes(found.cursor) in seen:
             raise UpstreamFailed(f"server {server!r} repeats a page of {method}")
         seen.add(bytes(found.cursor))
-        if len(offers) > MAX_OFFERS or size > 4 * max_bytes:
-            raise UpstreamFailed(f"server {server!r} lists more with {method} than can be taken")
         params = {"cursor": msgspec.Raw(bytes(found.cursor))}
     raise UpstreamFailed(f"server {server!r} does not end its pages of {method}")
 

@@ -57,8 +57,8 @@ decode_result_head = msgspec.json.Decoder(ResultHead).decode
 
 
 def check_depth(body: bytes) -> None:
-    """Raises ParseFailed when the JSON nests deeper than MAX_DEPTH. Costs two byte counts for ordinary messages, and never
-    more than one pass over the bytes: whoever sends the message need not be known yet."""
+    """Raises ParseFailed when the JSON nests deeper than MAX_DEPTH. Costs two byte counts for ordinary messages, and
+    never more than one pass over the bytes: whoever sends the message need not be known yet."""
     if body.count(b"{") + body.count(b"[") <= MAX_DEPTH:
         return
     if max(accumulate(map(_STEP, _STRING.sub(b"", body).translate(None, _NO_BRACKETS))), default=0) > MAX_DEPTH:
@@ -165,5 +165,3 @@ def error_of(raw: msgspec.Raw) -> ErrorBody:
         return _decode_error(raw)
     except msgspec.DecodeError:
         return ErrorBody(message="the server answered with a malformed error")
-
-

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from toolgate.model.errors import HeaderMismatch
+from toolgate.model.errors import HeaderMismatch, InvalidParams
 from toolgate.model.snapshot import MirroredParam
 
 PARAM_PREFIX = "mcp-param-"
@@ -19,6 +19,7 @@ _SENTINEL = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TYPES = frozenset({"string", "integer", "boolean"})
+_NUMBER = re.compile(r"-?[0-9]{1,17}(?:\.0{1,17})?")
 _MAX_SAFE = 2**53 - 1
 
 # Keywords of JSON Schema 2020-12 whose values are schemas themselves. Data (`default`, `enum`, `const`, `examples`) and
@@ -76,12 +77,17 @@ def annotations(schema: Mapping[str, Any]) -> tuple[MirroredParam, ...]:
             raise ValueError(f"{ANNOTATION} must be a header token, not {token!r}")
         if not path:
             raise ValueError(f"{ANNOTATION} {token!r} is not reachable through `properties` alone")
-        if node.get("type") not in _TYPES:
+        if not _named(node.get("type")):
             raise ValueError(f"{ANNOTATION} {token!r} needs type string, integer or boolean")
         if token.lower() in found:
             raise ValueError(f"{ANNOTATION} {token!r} stands twice")
         found[token.lower()] = MirroredParam(token, f"{PARAM_PREFIX}{token.lower()}".encode(), path, node["type"])
     return tuple(found.values())
+
+
+def _named(kind: Any) -> bool:
+    """Whether a `type` is one that can be mirrored; a list of types (which no set can hold) is none."""
+    return isinstance(kind, str) and kind in _TYPES
 
 
 def _positions(root: Any) -> Iterator[tuple[tuple[str, ...] | None, dict[str, Any]]]:
@@ -107,8 +113,11 @@ def _mapping(value: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def check_params(headers: Mapping[bytes, bytes], params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None) -> None:
-    """Raises HeaderMismatch unless each `Mcp-Param-*` header agrees with its argument, both ways.
+def check_params(
+    headers: Mapping[bytes, bytes], params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None
+) -> None:
+    """Raises HeaderMismatch unless each `Mcp-Param-*` header agrees with its argument, both ways; InvalidParams for
+    arguments that cannot be read.
 
     `headers` are the request's, by lower-case name. Those that no annotation asks for are left alone.
     """
@@ -137,7 +146,11 @@ def headers_for(params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None
 
 
 def _decode(arguments: msgspec.Raw | None) -> Any:
-    return {} if arguments is None else msgspec.json.decode(arguments)
+    """Raises InvalidParams for numbers that no float can hold: raw JSON may have them."""
+    try:
+        return {} if arguments is None else msgspec.json.decode(arguments)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidParams(f"`arguments` cannot be read: {error}") from None
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -162,8 +175,5 @@ def _agrees(param: MirroredParam, header: str, value: Any) -> bool:
     if text is None:
         return False
     if param.type == "integer":
-        try:
-            return float(header) == float(text)
-        except ValueError:
-            return False
+        return _NUMBER.fullmatch(header) is not None and float(header) == float(text)
     return header == text

@@ -13,6 +13,9 @@ MAX_OFFERS = 20_000
 MAX_PAGES = 1_000
 """Per server and kind. A server that goes beyond either is taken for one that never ends."""
 
+MAX_TEMPLATES = 1_000
+"""Per server: a URI that nobody lists is held against every one of them."""
+
 LIST_METHODS: Mapping[OfferKind, str] = {
     OfferKind.TOOL: "tools/list",
     OfferKind.PROMPT: "prompts/list",
