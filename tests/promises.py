@@ -70,4 +70,15 @@ PROMISES: dict[str, Promise] = {
     "sharing.scope": Promise(
         "docs/reference/configuration.md", "A session is shared by all, by a team, or by nobody, as the server says."
     ),
+    "journeys.matrix": Promise(
+        "README.md",
+        "Every client library, in either era, calls tools of every kind of server, on /mcp and on /servers/{name}/mcp.",
+    ),
+    "auth.refusals": Promise(
+        "RFC 6750 section 3", "No key or a bad key is 401 with a challenge, in every era and at every endpoint, never 500."
+    ),
+    "policy.denied": Promise(
+        "docs/reference/configuration.md",
+        "What a key may not use is not in its lists, and using it is 403 with a reason.",
+    ),
 }

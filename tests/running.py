@@ -3,8 +3,8 @@
     with toolgate(tmp_path, {"servers": {"demo": {"kind": "echo"}}}, keys=("alice",)) as gateway:
         gateway.url, gateway.keys["alice"], gateway.log.wait(r"is in force")
 
-It is ready when it listens and knows what each declared server offers. It is told to stop with SIGTERM and must then end
-with exit code 0, within a bound.
+It is ready when it listens and knows what each declared server offers. It is told to stop with SIGTERM and must then
+end with exit code 0, within a bound.
 """
 
 from __future__ import annotations

@@ -90,7 +90,11 @@ class Wire:
     # Requests -------------------------------------------------------------------------------------------------------
 
     def request(
-        self, method: str, params: Mapping[str, Any] | None = None, meta: Mapping[str, Any] | None = None, id: Any = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        meta: Mapping[str, Any] | None = None,
+        id: Any = None,
     ) -> dict[str, Any]:
         """The JSON-RPC request, with the envelope of the client's era."""
         body = dict(params or {})
