@@ -6,6 +6,7 @@ python tests/servers/sdk_server.py [--port N] [--json] [--stateless] [--stdio] [
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated, Any
 
 import anyio
@@ -41,8 +42,9 @@ class Person(BaseModel):
 
 
 class Received(BaseModel):
-    """What of a request reached this server."""
+    """What of a request reached this server, and which process it is."""
 
+    pid: int
     protocol_version: str | None
     meta: dict[str, Any]
     headers: dict[str, str]
@@ -65,6 +67,7 @@ def build() -> DualEraServer:
     )
     register_answers(server)
     register_behaviours(server)
+    register_patience(server)
     register_changes(server)
     register_notes(server)
     return server
@@ -138,11 +141,66 @@ def register_behaviours(server: DualEraServer) -> None:
         headers = dict(request.headers) if isinstance(request, Request) else {}
         client = ctx.session.client_params
         return Received(
+            pid=os.getpid(),
             protocol_version=ctx.protocol_version,
             meta=dict(received_meta(ctx)),
             headers=headers,
             client=client.client_info.model_dump(by_alias=True, exclude_none=True) if client is not None else None,
         )
+
+
+def register_patience(server: DualEraServer) -> None:
+    """A tool that never answers, and one that tells what became of its calls."""
+    states: dict[str, str] = {}
+    changed = anyio.Condition()
+
+    async def become(name: str, state: str) -> None:
+        async with changed:
+            states[name] = state
+            changed.notify_all()
+
+    @server.tool()
+    async def hang(name: str, ctx: ANY_CONTEXT) -> str:
+        """Reports progress once and then waits until it is cancelled."""
+        await become(name, "running")
+        await ctx.report_progress(1, None, "waiting")
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await become(name, "cancelled")
+        return "nobody waits for ever"
+
+    @server.tool(annotations=READ_ONLY)
+    async def hung(name: str, state: str, seconds: float = 10.0) -> str:
+        """Waits until the call of `hang` with this name is in this state, at most so many seconds; tells its state."""
+        with anyio.move_on_after(seconds):
+            async with changed:
+                while states.get(name) != state:
+                    await changed.wait()
+        return states.get(name, "never called")
+
+    @server.tool(annotations=READ_ONLY)
+    async def released(name: str, ctx: ANY_CONTEXT) -> str:
+        """Reports progress once and answers when `release` is called with the same name."""
+        await become(name, "running")
+        await ctx.report_progress(1, 2, "waiting")
+        try:
+            async with changed:
+                while states.get(name) != "released":
+                    await changed.wait()
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await become(name, "cancelled")
+            raise
+        await ctx.report_progress(2, 2, "released")
+        return f"{name} was released"
+
+    @server.tool()
+    async def release(name: str) -> str:
+        """Lets the call of `released` with this name go on."""
+        await become(name, "released")
+        return f"released {name}"
 
 
 def register_changes(server: DualEraServer) -> None:
