@@ -1,29 +1,24 @@
 """A whole gateway: the line, its sinks, its HTTP side, and the file that it watches."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
-from watchfiles import awatch
 
-from toolgate.assembly.http import Listening, listen, load_certificate
+from toolgate.assembly.http import Listening, listen
 from toolgate.assembly.line import Line, Setup, open_line
+from toolgate.assembly.watching import stop, watch_certificate, watch_file
 from toolgate.edge.health import Health
 from toolgate.edge.observing import Observing
 from toolgate.model.declared import Declared
-from toolgate.model.errors import ConfigError
 from toolgate.ports import Sink
 from toolgate.settings import Settings
 from toolgate.sinks.metrics import Metrics, Readings
 from toolgate.sinks.recent import Config as RecentConfig
 from toolgate.sinks.recent import Recent
 from toolgate.stores.data_dir import DataDir
-
-logger = logging.getLogger(__name__)
 
 FIRST_LOOK = 3.0
 """Seconds that a start waits for its servers to be discovered, so that the first list is not empty."""
@@ -66,7 +61,7 @@ async def open_gateway(
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
             *_watchers(settings, declared, line, listening, reload, problems),
         ]
-        stack.push_async_callback(_stop, tasks)
+        stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK)
         await line.publisher.published()
 
@@ -121,49 +116,9 @@ def _watchers(
 ) -> list["asyncio.Task[None]"]:
     tasks: list[asyncio.Task[None]] = []
     if declared.file is not None and reload is not None and settings.watch:
-        tasks.append(asyncio.create_task(_watch_file(declared.file, line, reload, problems), name="watch"))
+        tasks.append(asyncio.create_task(watch_file(declared.file, line, reload, problems), name="watch"))
     context = listening.server.config.ssl
     if context is not None and settings.tls_cert is not None and settings.tls_key is not None:
         pair = (settings.tls_cert, settings.tls_key)
-        tasks.append(asyncio.create_task(_watch_certificate(context, *pair, problems), name="certificate"))
+        tasks.append(asyncio.create_task(watch_certificate(context, *pair, problems), name="certificate"))
     return tasks
-
-
-async def _watch_file(file: Path, line: Line, reload: Callable[[], Declared], problems: dict[str, str]) -> None:
-    """Takes a changed configuration into force, or keeps the old and says so."""
-    async for _ in awatch(file.parent, watch_filter=lambda change, path: _same(path, file), recursive=False):
-        try:
-            declared = await asyncio.to_thread(reload)
-        except ConfigError as error:
-            problems["configuration"] = f"{file} was changed but is refused; the former one is in force"
-            logger.error("%s is refused, the former configuration stays in force:\n%s", file, error)
-            continue
-        problems.pop("configuration", None)
-        line.apply(declared)
-        logger.info("%s: the changed configuration is in force", file)
-
-
-async def _watch_certificate(context: Any, certificate: Path, key: Path, problems: dict[str, str]) -> None:
-    async for _ in awatch(certificate.parent, key.parent, recursive=False):
-        try:
-            load_certificate(context, certificate, key)
-        except ConfigError as error:
-            problems["certificate"] = str(error)
-            logger.error("the changed certificate is refused, the former stays in use: %s", error)
-        else:
-            problems.pop("certificate", None)
-            logger.info("%s: the changed certificate is in use", certificate)
-
-
-def _same(path: str, file: Path) -> bool:
-    """Whether a changed path is the file, or may be what it points to (Kubernetes swaps a link beside it)."""
-    changed = Path(path)
-    return changed.name == file.name or changed.name == "..data"
-
-
-async def _stop(tasks: list["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
