@@ -1,6 +1,6 @@
 """Every seam of the house, one to four methods each. The outer ring implements them; the planes see only these."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,7 +41,7 @@ class Upstream(Protocol):
 
     async def discover(self, grant: Grant, /) -> Discovery: ...
 
-    async def call(self, out: Outbound, caller: Caller, /) -> Result: ...
+    def call(self, out: Outbound, caller: Caller, /) -> Coroutine[Any, Any, Result]: ...
 
     def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
         """Announcements, for as long as the upstream can be heard; ends when it cannot, and may then be asked again."""

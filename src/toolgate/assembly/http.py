@@ -18,6 +18,7 @@ from toolgate.edge.fast import Limits, McpProtocol, protocol_class
 from toolgate.edge.guards import Guards
 from toolgate.edge.legacy import Answer, Legacy
 from toolgate.edge.observing import Observing
+from toolgate.edge.silence import Silence
 from toolgate.model.errors import ConfigError
 from toolgate.rules.exposure import is_loopback
 from toolgate.settings import Settings
@@ -114,12 +115,14 @@ def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
         hosts.append(settings.host)
     guards = Guards(hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies)
 
+    silence = Silence(line.wheel)
+
     def make_legacy(answer: Answer) -> Legacy:
-        legacy = Legacy(line.seals.session, line.sessions, line.hub, line.wheel, line.clock, answer)
+        legacy = Legacy(line.seals.session, line.sessions, line.hub, silence, line.clock, answer)
         line.session_methods.subscriber = legacy
         return legacy
 
-    return McpEndpoints(line.door, guards, line.wheel, make_legacy=make_legacy)
+    return McpEndpoints(line.door, guards, silence, make_legacy=make_legacy)
 
 
 def _routes(observing: Observing) -> dict[str, Route]:

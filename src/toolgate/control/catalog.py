@@ -39,15 +39,17 @@ class Opened:
         self._grant = grant
 
     async def supervise(self, changed: Callable[[], None], updated: Callable[[str, str], None]) -> None:
-        """Until cancelled. `changed()` when discovery found something new, `updated(server, uri)` for a resource."""
+        """Until cancelled. `changed()` when discovery found something new, `updated(server, uri)` for a resource.
+
+        A server that breaks off is asked again soon, then less and less often; one that says nothing, now and then.
+        """
         delay = FIRST_RETRY
         while True:
-            if await self._discover(changed):
+            if await self._discover(changed) and await self._listen(updated):
                 delay = FIRST_RETRY
-                await self._listen(updated)
-            else:
-                await asyncio.sleep(delay * random.uniform(0.8, 1.2))
-                delay = min(delay * 2, LAST_RETRY)
+                continue
+            await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+            delay = min(delay * 2, LAST_RETRY)
 
     async def _discover(self, changed: Callable[[], None]) -> bool:
         try:
@@ -78,15 +80,19 @@ class Opened:
             changed()
         self.settled.set()
 
-    async def _listen(self, updated: Callable[[str, str], None]) -> None:
-        """Until the lists change, the server falls silent, or it is time to look again."""
-        changes = self.upstream.changes(self._grant)
-        with suppress(TimeoutError, Fault):
+    async def _listen(self, updated: Callable[[str, str], None]) -> bool:
+        """Until the lists change or it is time to look again (True), or the server cannot be heard (False)."""
+        try:
             async with asyncio.timeout(_REPOLL):
-                async for change in changes:
+                async for change in self.upstream.changes(self._grant):
                     if self._heard(change, updated):
-                        return
+                        return True
                 await asyncio.sleep(_REPOLL)
+        except TimeoutError:
+            return True
+        except Fault:
+            return False
+        return True
 
     def _heard(self, change: Change, updated: Callable[[str, str], None]) -> bool:
         if change.kind is ChangeKind.LISTS:

@@ -12,11 +12,11 @@ from toolgate.edge.exchange import Exchange
 from toolgate.edge.guards import Guards
 from toolgate.edge.legacy import SESSION, Answer, Legacy
 from toolgate.edge.request import JSON, Header, Request, Responder
+from toolgate.edge.silence import Silence
 from toolgate.model.call import Era, Fields
 from toolgate.model.errors import BadRequest, Fault, Unauthenticated
 from toolgate.model.identity import NO_CREDENTIAL, Credential
 from toolgate.pipeline.front_door import FrontDoor
-from toolgate.pipeline.wheel import Wheel
 from toolgate.protocol import faults, jsonrpc
 from toolgate.protocol.envelope import CAPABILITIES, VERSION
 from toolgate.protocol.jsonrpc import Message
@@ -45,11 +45,11 @@ class McpEndpoints:
     """Serves `/mcp` and `/servers/{name}/mcp`. `malformed` counts what never became an Arrival."""
 
     def __init__(
-        self, door: FrontDoor, guards: Guards, wheel: Wheel, *, make_legacy: Callable[[Answer], Legacy]
+        self, door: FrontDoor, guards: Guards, silence: Silence, *, make_legacy: Callable[[Answer], Legacy]
     ) -> None:
         self._door = door
         self._guards = guards
-        self._wheel = wheel
+        self._silence = silence
         self._answer = Answering(door)
         self.legacy = make_legacy(self._answer)
         self.malformed = 0
@@ -101,7 +101,7 @@ class McpEndpoints:
         except Fault as fault:
             await self._early(request, responder, credential, fault, request_id)
             return
-        exchange = Exchange(responder, self._wheel, task)
+        exchange = Exchange(responder, self._silence, task)
         exchange.finish(*await self._answer(arrival, exchange, task))
 
     async def _batch(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:

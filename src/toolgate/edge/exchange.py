@@ -8,14 +8,11 @@ import asyncio
 from collections import OrderedDict
 
 from toolgate.edge.request import JSON, Header, Responder
+from toolgate.edge.silence import Silence
 from toolgate.model.call import Notification
 from toolgate.model.errors import NoWayBack
-from toolgate.pipeline.wheel import Timer, Wheel
 from toolgate.protocol import jsonrpc, sse
 from toolgate.protocol.relay import PROGRESS
-
-KEEP_ALIVE = 15.0
-"""Seconds of silence after which a stream is committed, and then kept alive by a comment."""
 
 QUEUE = 256
 """Notifications held for a client that does not read; beyond it they are dropped and counted."""
@@ -30,15 +27,16 @@ EVENT_STREAM: tuple[Header, ...] = (
 class Exchange:
     """The Caller of a request over HTTP. `dropped` counts what a client that did not read has missed."""
 
-    def __init__(self, responder: Responder, wheel: Wheel, task: "asyncio.Task[None] | None") -> None:
+    def __init__(self, responder: Responder, silence: Silence, task: "asyncio.Task[None] | None") -> None:
         self._responder = responder
-        self._wheel = wheel
+        self._silence = silence
         self._task = task
         self._streaming = False
         self._closed = False
         self._held: OrderedDict[object, bytes] | None = None
-        self._timer: Timer = wheel.after(KEEP_ALIVE, self._keep_alive)
+        self.silent_for = 0
         self.dropped = 0
+        silence.watch(self)
         responder.watch(self.gone, self._drain)
 
     def notify(self, notification: Notification, /) -> None:
@@ -52,6 +50,7 @@ class Exchange:
         if self._closed:
             return
         self._commit()
+        self.silent_for = 0
         if not self._responder.paused and not self._held:
             self._responder.write(self.framed(message))
             return
@@ -94,13 +93,11 @@ class Exchange:
             self._streaming = True
             self._responder.start(200, EVENT_STREAM)
 
-    def _keep_alive(self) -> None:
-        if self._closed:
-            return
+    def keep_alive(self) -> None:
+        """After 15 s of silence: the stream is committed, and says that it lives."""
         self._commit()
         if not self._responder.paused:
             self._responder.write(sse.COMMENT)
-        self._timer = self._wheel.after(KEEP_ALIVE, self._keep_alive)
 
     def _drain(self, *, force: bool = False) -> None:
         while self._held and (force or not self._responder.paused):
@@ -109,5 +106,5 @@ class Exchange:
 
     def _close(self) -> None:
         self._closed = True
-        self._timer.cancel()
+        self._silence.let_go(self)
         self._responder.watch(None, None)

@@ -12,11 +12,11 @@ from toolgate.edge.exchange import EVENT_STREAM, Exchange
 from toolgate.edge.modern import VERSION
 from toolgate.edge.request import Request, Responder
 from toolgate.edge.session import STANDALONE, Live, SessionExchange
+from toolgate.edge.silence import Silence
 from toolgate.model.call import Arrival, Fields
 from toolgate.model.errors import BadRequest, Limited, UnknownSession, UnsupportedVersion
 from toolgate.model.identity import Credential, Principal
 from toolgate.pipeline.listening import LISTS, Hub, Stream
-from toolgate.pipeline.wheel import Wheel
 from toolgate.ports import Caller, Clock, Sessions
 from toolgate.protocol import faults, jsonrpc, sse
 from toolgate.protocol.handshake import Negotiated, negotiated, open_session, seal_session
@@ -38,11 +38,11 @@ Answer = Callable[[Arrival, Caller, "asyncio.Task[None]"], Awaitable[tuple[int, 
 class Legacy:
     """Everything that an endpoint does for clients of the handshake era."""
 
-    def __init__(self, seal: Seal, sessions: Sessions, hub: Hub, wheel: Wheel, clock: Clock, answer: Answer) -> None:
+    def __init__(self, seal: Seal, sessions: Sessions, hub: Hub, silence: Silence, clock: Clock, answer: Answer) -> None:
         self._seal = seal
         self._sessions = sessions
         self._hub = hub
-        self._wheel = wheel
+        self._silence = silence
         self._clock = clock
         self._answer = answer
         self._live: OrderedDict[str, Live] = OrderedDict()
@@ -78,7 +78,7 @@ class Legacy:
         if live is None:
             if len(self._live) >= MOST_LIVE:
                 self._make_room()
-            live = self._live[session.uid] = Live(session, self._sessions, self._wheel, self._quieted)
+            live = self._live[session.uid] = Live(session, self._sessions, self._silence, self._quieted)
         self._live.move_to_end(session.uid)
         return live
 
@@ -98,7 +98,7 @@ class Legacy:
         principal: Principal, credential: Credential, task: "asyncio.Task[None]",
     ) -> None:  # fmt: skip
         """The handshake: what it settles is the session id."""
-        exchange = Exchange(responder, self._wheel, task)
+        exchange = Exchange(responder, self._silence, task)
         session = negotiated(
             params, uid=os.urandom(12).hex(), principal=principal.id, endpoint=endpoint, now=self._clock.now()
         )

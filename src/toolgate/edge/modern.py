@@ -70,4 +70,4 @@ def _check_headers(request: Request, method: str, version: str, params: Fields) 
 def _says(headers: dict[bytes, bytes], name: bytes, expected: str) -> bool:
     """Whether a header has just this value; white space around it does not count."""
     value = headers.get(name)
-    return value is not None and value.strip(b" \t").decode("latin-1") == expected
+    return value is not None and (value == expected.encode() or value.strip(b" \t") == expected.encode())

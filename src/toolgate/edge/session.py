@@ -10,9 +10,9 @@ from collections.abc import Callable
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
 from toolgate.edge.questions import Questions
 from toolgate.edge.request import Responder
+from toolgate.edge.silence import Silence
 from toolgate.model.call import Notification
 from toolgate.pipeline.listening import Stream
-from toolgate.pipeline.wheel import Timer, Wheel
 from toolgate.ports import Sessions
 from toolgate.protocol import jsonrpc, sse
 from toolgate.protocol.handshake import Negotiated
@@ -33,19 +33,19 @@ class Live:
     """The process-local side of one session."""
 
     def __init__(
-        self, negotiated: Negotiated, sessions: Sessions, wheel: Wheel, quieted: "Callable[[Live], None]"
+        self, negotiated: Negotiated, sessions: Sessions, silence: Silence, quieted: "Callable[[Live], None]"
     ) -> None:
         self.negotiated = negotiated
         self._quieted = quieted
         self.sessions = sessions
-        self.wheel = wheel
+        self.silence = silence
+        self.silent_for = 0
         self.running: dict[bytes, asyncio.Task[None]] = {}
         self.exchanges: dict[str, SessionExchange] = {}
         self.stream: Stream | None = None
         self.questions = Questions(negotiated)
         self._standalone: Responder | None = None
         self._backlog: deque[bytes] = deque(maxlen=BACKLOG)
-        self._timer: Timer | None = None
 
     @property
     def uid(self) -> str:
@@ -90,12 +90,11 @@ class Live:
         for event_id, message in missed:
             responder.write(sse.frame(message, event_id))
         self._flush()
-        self._keep_alive()
+        self.silence.watch(self)
 
     def close_standalone(self) -> None:
         responder, self._standalone = self._standalone, None
-        if self._timer is not None:
-            self._timer.cancel()
+        self.silence.let_go(self)
         if responder is not None:
             responder.watch(None, None)
             responder.end()
@@ -109,20 +108,17 @@ class Live:
 
     def _standalone_gone(self) -> None:
         self._standalone = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self.silence.let_go(self)
         self._quieted(self)
 
     def _flush(self) -> None:
         while self._backlog and self._standalone is not None and not self._standalone.paused:
             self._standalone.write(self.frame(STANDALONE, self._backlog.popleft()))
 
-    def _keep_alive(self) -> None:
-        responder = self._standalone
-        if responder is not None:
-            if not responder.paused:
-                responder.write(sse.COMMENT)
-            self._timer = self.wheel.after(15.0, self._keep_alive)
+    def keep_alive(self) -> None:
+        """After 15 s of silence on the GET stream."""
+        if self._standalone is not None and not self._standalone.paused:
+            self._standalone.write(sse.COMMENT)
 
 
 class SessionExchange(Exchange):
@@ -130,11 +126,18 @@ class SessionExchange(Exchange):
     it says is kept for replay. A later GET may take its stream over."""
 
     def __init__(self, responder: Responder, live: Live) -> None:
-        super().__init__(responder, live.wheel, None)
+        super().__init__(responder, live.silence, None)
         self._live = live
         self._attached = True
-        self.stream = live.next_stream()
-        live.exchanges[self.stream] = self
+        self._stream: str | None = None
+
+    @property
+    def stream(self) -> str:
+        """The name of its stream: given when there first is one, since most answers need none."""
+        if self._stream is None:
+            self._stream = self._live.next_stream()
+            self._live.exchanges[self._stream] = self
+        return self._stream
 
     async def ask(self, method: str, params: bytes, /) -> bytes:
         return await self._live.questions.ask(lambda message: self.send(message, object()), method, params)
@@ -144,7 +147,7 @@ class SessionExchange(Exchange):
 
     def gone(self) -> None:
         """The client went away: from now on everything goes to the replay buffer alone."""
-        self._timer.cancel()
+        self._silence.let_go(self)
         self._attached = False
         self._streaming = True
         self._responder.watch(None, None)
@@ -153,7 +156,6 @@ class SessionExchange(Exchange):
         """A client that came back by GET: what it missed, then everything that follows. A former connection that was
         not noticed to be dead ends."""
         if self._attached:
-            self._timer.cancel()
             self._responder.watch(None, None)
             self._responder.end()
         self._responder = responder
@@ -163,11 +165,11 @@ class SessionExchange(Exchange):
         for event_id, message in missed:
             responder.write(sse.frame(message, event_id))
         self._drain()
-        self._keep_alive()
+        self._silence.watch(self)
 
     def finish(self, status: int, message: bytes, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
         super().finish(status, message, headers)
-        self._live.exchanges.pop(self.stream, None)
+        self._forget()
 
     def drop(self) -> None:
         """Ends without an answer: the client took the call back."""
@@ -178,7 +180,11 @@ class SessionExchange(Exchange):
             else:
                 self._close()
                 self._responder.reply(202, (), b"")
-        self._live.exchanges.pop(self.stream, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._stream is not None:
+            self._live.exchanges.pop(self._stream, None)
 
     def _commit(self) -> None:
         if not self._streaming:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
 from toolgate.model.errors import Limited
@@ -43,37 +43,36 @@ class KeyedPool(Generic[T]):
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    @asynccontextmanager
-    async def lease(self, key: Hashable) -> AsyncGenerator[T]:
-        """The open thing of this key, for as long as the block runs. Raises what `make` raised, or Limited."""
+    def lease(self, key: Hashable) -> "_Lease[T]":
+        """`async with pool.lease(key) as thing`: the open thing of this key, for as long as the block runs. Raises what
+        `make` raised, or Limited."""
+        return _Lease(self, key)
+
+    def take(self, key: Hashable) -> _Entry[T]:
+        """Counts one more user of the key's thing, opening it if need be."""
         entry = self._entries.get(key)
         if entry is None:
             entry = self._open(key)
         entry.users += 1
-        try:
-            # Shielded: a caller that gives up must not take the thing from the others who wait for it.
-            yield await asyncio.shield(entry.opened)
-        finally:
-            entry.users -= 1
-            entry.idle_since = asyncio.get_running_loop().time()
-            if key in self._entries:
-                self._entries.move_to_end(key)
+        return entry
+
+    def give(self, key: Hashable, entry: _Entry[T]) -> None:
+        """One user less."""
+        entry.users -= 1
+        entry.idle_since = asyncio.get_running_loop().time() if entry.users == 0 else 0.0
+        if key in self._entries:
+            self._entries.move_to_end(key)
 
     def forget(self, key: Hashable, thing: T) -> None:
         """Drops a broken thing, unless another has taken its place already."""
         entry = self._entries.get(key)
-        if entry is not None and entry.opened.done() and not entry.opened.cancelled():
-            if entry.opened.exception() is None and entry.opened.result() is thing:
-                del self._entries[key]
-                self._close(entry)
+        if entry is not None and _is_open(entry) and entry.opened.result() is thing:
+            del self._entries[key]
+            self._close(entry)
 
     def opened(self) -> list[T]:
         """Everything that is open at the moment."""
-        return [
-            entry.opened.result()
-            for entry in self._entries.values()
-            if entry.opened.done() and not entry.opened.cancelled() and entry.opened.exception() is None
-        ]
+        return [entry.opened.result() for entry in self._entries.values() if _is_open(entry)]
 
     async def close(self) -> None:
         """Closes everything and waits for it."""
@@ -121,6 +120,40 @@ class KeyedPool(Generic[T]):
         task = asyncio.ensure_future(_close(entry.opened))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _is_open(entry: _Entry[T]) -> bool:
+    return entry.opened.done() and not entry.opened.cancelled() and entry.opened.exception() is None
+
+
+class _Lease(Generic[T]):
+    """One use of one thing. A class of its own: a generator would cost more than all the rest of it."""
+
+    __slots__ = ("_entry", "_key", "_pool")
+
+    def __init__(self, pool: KeyedPool[T], key: Hashable) -> None:
+        self._pool = pool
+        self._key = key
+        self._entry: _Entry[T] | None = None
+
+    async def __aenter__(self) -> T:
+        entry = self._entry = self._pool.take(self._key)
+        if entry.opened.done():
+            try:
+                return entry.opened.result()
+            except BaseException:
+                self._pool.give(self._key, entry)
+                raise
+        try:
+            # Shielded: a caller that gives up must not take the thing from the others who wait for it.
+            return await asyncio.shield(entry.opened)
+        except BaseException:
+            self._pool.give(self._key, entry)
+            raise
+
+    async def __aexit__(self, *exception: object) -> None:
+        assert self._entry is not None
+        self._pool.give(self._key, self._entry)
 
 
 async def _close(opened: "asyncio.Task[T]") -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 import msgspec
 
@@ -110,14 +111,14 @@ class Modern:
             return ()
         return mirror.headers_for(out.target.mirrored, out.params.get("arguments"))
 
-    async def _post(
+    def _post(
         self, method: str, name: str | None, mirrored: list[tuple[str, str]] | tuple[()], body: bytes, grant: Grant
-    ) -> HttpAnswer:
+    ) -> Coroutine[Any, Any, HttpAnswer]:
         key = (method, name, grant.headers)
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self._prepare(method, name, grant)
-        return await self._route.send(
+        return self._route.send(
             "POST", self._path, mirrored, body, prepared=prepared, idempotent=METHODS[method].safe
         )
 

@@ -1,8 +1,9 @@
 """One server over streamable HTTP: which eras it serves, what it offers, and the session or none that a call goes through."""
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Coroutine, Hashable
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -53,9 +54,13 @@ class StreamableHttp:
         self._acknowledged = asyncio.Event()
         self._listening: Session | None = None
 
-    async def call(self, out: Outbound, caller: Caller, /) -> Result:
+    def call(self, out: Outbound, caller: Caller, /) -> Coroutine[Any, Any, Result]:
         if same_era(out.envelope, self._eras, self._spec.era) is Era.MODERN:
-            return await self._modern.call(out, caller)
+            return self._modern.call(out, caller)
+        return self._in_session(out, caller)
+
+    async def _in_session(self, out: Outbound, caller: Caller) -> Result:
+        """One call through a session; a session that the server forgot is made anew once, for it did nothing."""
         key = _Key(out.grant, southbound.shown_capabilities(out.envelope, Era.LEGACY))
         for _ in range(2):
             async with self._sessions.lease(key) as session:

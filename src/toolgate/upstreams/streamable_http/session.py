@@ -63,7 +63,8 @@ class Session:
 
     async def call(self, out: Outbound, caller: Caller) -> Result:
         """One call. Raises replies.Lost when the session is gone; then nothing was carried out."""
-        await self._ensure_level(out.envelope.log_level)
+        if out.envelope.log_level is not None:
+            await self._ensure_level(out.envelope.log_level)
         request_id = next(self._ids)
         token = None if out.envelope.progress_token is None else request_id
         body = southbound.legacy_request(out, request_id, token, self.introduction.version)
