@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
 
 import httpx2
@@ -19,7 +19,7 @@ __all__ = ["npm_toolchain"]
 KEYS = {"alice": {}, "bob": {}, "carol": {}, "nobody": {}}
 """`alice` may use everything but DENIED; `bob` and `carol` everything; `nobody` nothing."""
 
-Connect = Callable[..., Wire]
+Connect = Callable[..., Awaitable[Wire]]
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +35,15 @@ def gateway(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> Generat
         {"key": "alice", "allow": ALL, "deny": {"servers": ["*"], "tools": list(DENIED)}},
         *({"key": name, "allow": ALL} for name in ("bob", "carol", "local")),
     ]
-    declared = {"servers": behind.servers, "virtual": VIRTUAL, "grants": grants}
+    declared = {"servers": {**behind.servers, **crossed(behind)}, "virtual": VIRTUAL, "grants": grants}
     with Installation(tmp_path_factory.mktemp("gateway"), declared, KEYS).up() as running:
         yield running
+
+
+def crossed(behind: Behind) -> dict[str, Any]:
+    """The SDK's server once more, spoken to in one era only: one half of the clients is of the other."""
+    sdk = behind.servers["sdk"]
+    return {"newer": {**sdk, "era": "modern"}, "older": {**sdk, "era": "legacy"}}
 
 
 VIRTUAL: dict[str, Any] = {
@@ -69,16 +75,19 @@ async def http() -> AsyncGenerator[httpx2.AsyncClient]:
 
 @pytest.fixture
 def connect(gateway: Gateway, http: httpx2.AsyncClient) -> Connect:
-    """Makes raw clients of the shared Toolgate: `connect("sdk", key="carol", version="2025-11-25")`."""
+    """Makes raw clients of the shared Toolgate: `await connect("sdk", key="carol", version="2025-11-25")`. With
+    `begin=False` one of the handshake era has not initialized."""
 
-    def make(
+    async def make(
         server: str | None = None,
         *,
         key: str | None = "bob",
         version: str = MODERN,
         capabilities: dict[str, Any] | None = None,
+        begin: bool = True,
     ) -> Wire:
         secret = None if key is None else gateway.keys.get(key, key)
-        return Wire(http, gateway.endpoint(server), secret, version, capabilities)
+        wire = Wire(http, gateway.endpoint(server), secret, version, capabilities)
+        return await wire.begin() if begin else wire
 
     return make

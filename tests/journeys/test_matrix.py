@@ -16,6 +16,9 @@ from tests.running import Gateway
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NPM = ("npm-legacy", "npm-modern")
 CLIENTS = (*KINDS, *NPM)
+BESIDE = {"chosen", "newer", "older"}
+"""What else the shared Toolgate serves."""
+
 UNKNOWN = "no-such-tool"
 NOBODYS_KEY = "tg_0000001_0123456789012345678901234567890123456789012_000000"
 
@@ -98,7 +101,7 @@ async def test_every_client_calls_every_server(matrix: Visits, alice: str, clien
     assert peer.public(peer.tool, merged=merged) in seen.names
     assert peer.public(peer.denied, merged=merged) not in seen.names
     if merged:
-        assert {name.partition("__")[0] for name in seen.names} == {other.name for other in PEERS} | {"chosen"}
+        assert {name.partition("__")[0] for name in seen.names} == {other.name for other in PEERS} | BESIDE
 
 
 @pytest.mark.promise("policy.denied")
@@ -149,7 +152,7 @@ async def test_an_unknown_endpoint_is_named(matrix: Visits, gateway: Gateway, al
 @pytest.mark.parametrize("server", [None, *(peer.name for peer in PEERS), "chosen", "nowhere"])
 async def test_refusals_have_their_status_everywhere(connect: Any, server: str | None, version: str):
     for key, error in ((None, None), (NOBODYS_KEY, "invalid_token"), ("Basic nonsense", "invalid_token")):
-        answer = await first_answer(connect(server, key=key, version=version))
+        answer = await first_answer(await connect(server, key=key, version=version, begin=False))
         assert answer.status == 401
         challenge = answer.headers["www-authenticate"]
         assert challenge.startswith('Bearer realm="toolgate"')
@@ -161,9 +164,7 @@ async def test_refusals_have_their_status_everywhere(connect: Any, server: str |
 @peers
 async def test_a_denied_tool_is_403_on_the_wire(connect: Any, peer: Peer, version: str):
     for merged in (True, False):
-        wire: Wire = connect(None if merged else peer.name, key="alice", version=version)
-        if not wire.modern:
-            await wire.initialize()
+        wire: Wire = await connect(None if merged else peer.name, key="alice", version=version)
         answer = await wire.call(peer.public(peer.denied, merged=merged))
         assert answer.status == 403
         assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
@@ -172,11 +173,9 @@ async def test_a_denied_tool_is_403_on_the_wire(connect: Any, peer: Peer, versio
 
 @pytest.mark.parametrize("version", [*LEGACY, MODERN])
 async def test_unknown_things_have_their_status(connect: Any, version: str):
-    nowhere = await first_answer(connect("nowhere", version=version))
+    nowhere = await first_answer(await connect("nowhere", version=version, begin=False))
     assert (nowhere.status, nowhere.error["code"]) == (404, 404)
-    wire: Wire = connect("sdk", version=version)
-    if not wire.modern:
-        await wire.initialize()
+    wire: Wire = await connect("sdk", version=version)
     unknown = await wire.call(UNKNOWN)
     assert (unknown.status, unknown.error["code"]) == (400 if wire.modern else 200, -32602)
     method = await wire.ask("tools/nonsense")
@@ -185,7 +184,7 @@ async def test_unknown_things_have_their_status(connect: Any, version: str):
 
 @pytest.mark.promise("policy.denied")
 async def test_who_is_granted_nothing_sees_nothing(connect: Any):
-    wire: Wire = connect(key="nobody")
+    wire: Wire = await connect(key="nobody")
     assert (await wire.ask("tools/list")).result["tools"] == []
     assert (await wire.ask("resources/list")).result["resources"] == []
     assert (await wire.call("demo__echo", {"text": "hi"})).status == 403

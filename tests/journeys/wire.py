@@ -191,6 +191,12 @@ class Wire:
 
     # Sessions -------------------------------------------------------------------------------------------------------
 
+    async def begin(self) -> Wire:
+        """Does what a client of this era does before its first request."""
+        if not self.modern:
+            await self.initialize()
+        return self
+
     async def initialize(self) -> Answer:
         """The handshake. Later requests belong to its session."""
         params = {
