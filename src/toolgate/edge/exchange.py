@@ -8,7 +8,7 @@ import asyncio
 from collections import OrderedDict
 
 from toolgate.edge.request import JSON, Header, Responder
-from toolgate.edge.silence import Silence
+from toolgate.edge.silence import KEEP_ALIVE, Silence
 from toolgate.model.call import Notification
 from toolgate.model.errors import NoWayBack
 from toolgate.protocol import jsonrpc, sse
@@ -26,6 +26,8 @@ EVENT_STREAM: tuple[Header, ...] = (
 
 class Exchange:
     """The Caller of a request over HTTP. `dropped` counts what a client that did not read has missed."""
+
+    patience = KEEP_ALIVE
 
     def __init__(self, responder: Responder, silence: Silence, task: "asyncio.Task[None] | None") -> None:
         self._responder = responder

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
 from toolgate.edge.questions import Questions
 from toolgate.edge.request import Responder
-from toolgate.edge.silence import Silence
+from toolgate.edge.silence import KEEP_ALIVE, Silence
 from toolgate.model.call import Notification
 from toolgate.pipeline.listening import Stream
 from toolgate.ports import Sessions
@@ -27,10 +27,18 @@ _STREAMS = itertools.count(1)
 a name, under which older events may wait for replay, or a late answer may come."""
 
 _PRIMED = frozenset({"2025-11-25"})
+_PRIMED_AFTER = 1
+"""Seconds after which a call whose client can be primed gets its stream, and with it a place to resume from: a connection
+that breaks then loses no answer. Quicker calls are answered in plain JSON."""
+
+_RETRY = b"retry: 1000\n"
+"""How many milliseconds a client that was cut off should wait before it comes back."""
 
 
 class Live:
     """The process-local side of one session."""
+
+    patience = KEEP_ALIVE
 
     def __init__(
         self, negotiated: Negotiated, sessions: Sessions, silence: Silence, quieted: "Callable[[Live], None]"
@@ -130,6 +138,8 @@ class SessionExchange(Exchange):
         self._live = live
         self._attached = True
         self._stream: str | None = None
+        if live.primed():
+            self.patience = _PRIMED_AFTER
 
     @property
     def stream(self) -> str:
@@ -189,5 +199,6 @@ class SessionExchange(Exchange):
     def _commit(self) -> None:
         if not self._streaming:
             super()._commit()
+            self.patience = KEEP_ALIVE
             if self._live.primed():
-                self._responder.write(self.framed(b""))
+                self._responder.write(_RETRY + self.framed(b""))

@@ -12,9 +12,11 @@ KEEP_ALIVE = 15
 
 
 class Silent(Protocol):
-    """Something that may fall silent. `silent_for` is in seconds; who writes sets it to 0."""
+    """Something that may fall silent. `silent_for` is in seconds; who writes sets it to 0. `patience` is how many seconds
+    of silence are too many."""
 
     silent_for: int
+    patience: int
 
     def keep_alive(self) -> None: ...
 
@@ -38,7 +40,7 @@ class Silence:
     def _look(self) -> None:
         for stream in tuple(self._watched):
             stream.silent_for += 1
-            if stream.silent_for >= KEEP_ALIVE:
+            if stream.silent_for >= stream.patience:
                 stream.silent_for = 0
                 stream.keep_alive()
         self._timer = self._wheel.after(1.0, self._look) if self._watched else None
