@@ -77,7 +77,8 @@ async def listen(
     try:
         port = bound.getsockname()[1]
         url = settings.public_url or _url(settings, port)
-        endpoints = _endpoints(settings, line)
+        observing.guards = guards = _guards(settings)
+        endpoints = _endpoints(line, guards)
         limits = Limits(body=settings.max_body, head=settings.max_headers, connections=settings.max_connections)
         app = App(endpoints, _routes(observing), limits)
         config = uvicorn.Config(
@@ -104,7 +105,7 @@ async def listen(
         bound.close()
 
 
-def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
+def _guards(settings: Settings) -> Guards:
     hosts = list(settings.allowed_hosts)
     origins = list(settings.allowed_origins)
     if settings.public_url is not None:
@@ -113,8 +114,10 @@ def _endpoints(settings: Settings, line: Line) -> McpEndpoints:
         origins.append(f"{parts.scheme}://{parts.netloc}")
     if settings.host not in ("0.0.0.0", "::"):
         hosts.append(settings.host)
-    guards = Guards(hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies)
+    return Guards(hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies)
 
+
+def _endpoints(line: Line, guards: Guards) -> McpEndpoints:
     silence = Silence(line.wheel)
 
     def make_legacy(answer: Answer) -> Legacy:
@@ -168,8 +171,10 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Reads the pair into the context; new connections use it from now on. Raises ConfigError."""
+    """Reads the pair into the context; new connections use it from now on. Raises ConfigError, and leaves the context as
+    it was: a certificate and a key that do not fit are found out elsewhere first."""
     try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__

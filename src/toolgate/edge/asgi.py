@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
+from toolgate.edge.answering import Answered
 from toolgate.edge.endpoint import McpEndpoints, endpoint_of
-from toolgate.edge.fast import Limits
+from toolgate.edge.fast import UNKNOWN_BODY, Limits
 from toolgate.edge.request import Header, Request, Responder
 
 Scope = MutableMapping[str, Any]
@@ -38,20 +39,24 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         responder = AsgiResponder()
-        body = await _body(receive, self._limits.body)
-        if body is None:
-            responder.reply(413, (_TEXT,), b"The body is too large.\n")
-            await responder.pump(receive, send)
-            return
         client = scope.get("client")
         request = Request(
             scope["method"],
             scope["path"],
             scope["headers"],
-            body,
+            b"",
             client[0] if client else "",
             secure=scope.get("scheme") == "https",
         )
+        try:
+            request.body = await self._body(request, receive)
+        except _Gone:
+            return
+        except _Refused as refused:
+            status, body, headers = refused.answer
+            responder.reply(status, headers, body)
+            await responder.pump(receive, send)
+            return
         work = asyncio.ensure_future(self._serve(request, responder, scope["query_string"].decode("latin-1")))
         try:
             await responder.pump(receive, send)
@@ -62,6 +67,26 @@ class App:
                 work.add_done_callback(_observed)
             else:
                 await work
+
+    async def _body(self, request: Request, receive: Receive) -> bytes:
+        """The whole body. Raises _Refused when it is too large, or large and from somebody unknown, and _Gone when the
+        client went away before its end."""
+        body = bytearray()
+        known = False
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            body += message.get("body", b"")
+            if len(body) > UNKNOWN_BODY and not known:
+                known = True
+                refusal = self._endpoints.refusal(request)
+                if refusal is not None:
+                    raise _Refused(refusal)
+            if len(body) > self._limits.body:
+                raise _Refused((413, b"The body is too large.\n", (_TEXT,)))
+            if not message.get("more_body", False):
+                return bytes(body)
 
     async def _serve(self, request: Request, responder: Responder, query: str) -> None:
         endpoint = endpoint_of(request.path)
@@ -151,20 +176,14 @@ class AsgiResponder:
                 gone()
 
 
-async def _body(receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None when it is larger than `limit`."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts)
-        size += len(message.get("body", b""))
-        if size > limit:
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+class _Gone(Exception):
+    """The client went away in the middle of its request: half of one is none."""
+
+
+class _Refused(Exception):
+    def __init__(self, answer: Answered) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 def _observed(work: "asyncio.Future[None]") -> None:

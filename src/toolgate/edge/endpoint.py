@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from toolgate.edge import modern
-from toolgate.edge.answering import Answering, fault_answer
+from toolgate.edge.answering import Answered, Answering, fault_answer
 from toolgate.edge.exchange import Exchange
 from toolgate.edge.guards import Guards
 from toolgate.edge.legacy import SESSION, Answer, Legacy
@@ -73,6 +73,25 @@ class McpEndpoints:
             logger.exception("an MCP request failed unexpectedly")
             message = jsonrpc.error_response(None, faults.INTERNAL, "the gateway failed; see its log")
             responder.reply(500, (JSON,), message)
+
+    def refusal(self, request: Request) -> Answered | None:
+        """Why nothing more may be read from whoever sends this, judged by the head alone; None when it may go on.
+        Authenticators answer at once, so that one step runs them; one that would not is asked later, as ever."""
+        refused = self._guards.check(request)
+        if refused is not None:
+            self.malformed += 1
+            return refused.status, refused.reason.encode() + b"\n", (_TEXT,)
+        identify = self._door.identify(bearer(request))
+        try:
+            identify.send(None)
+        except StopIteration:
+            return None
+        except Fault as fault:
+            self.malformed += 1
+            status, body, headers = fault_answer(fault, None, Era.MODERN)
+            return status, body, (JSON, *headers)
+        identify.close()
+        return None
 
     async def _post(
         self, request: Request, responder: Responder, endpoint: str, credential: Credential, task: Task
@@ -159,6 +178,8 @@ def bearer(request: Request) -> Credential:
     value = request.headers.get(b"authorization")
     if value is None:
         return NO_CREDENTIAL
+    if b"authorization" in request.repeated:  # whoever looked before us may have looked at the other one
+        return Credential("repeated")
     if value.startswith(b"Bearer "):
         return Credential("bearer", value[7:].strip())
     scheme, _, secret = value.partition(b" ")
@@ -187,7 +208,7 @@ def _media(request: Request) -> tuple[int, bytes] | None:
     known = _ACCEPTED.get(accept)
     if known is None:
         known = _accepts(accept)
-        if len(_ACCEPTED) < 256:
+        if len(_ACCEPTED) < 256 and len(accept) < 256:
             _ACCEPTED[accept] = known
     return None if known else (406, b"Accept must list application/json and text/event-stream.\n")
 

@@ -18,6 +18,12 @@ from toolgate.edge.request import Header, Request
 
 MOST_HEADERS = 100
 
+LINGER = 5.0
+"""Seconds for which what a refused client still sends is taken and thrown away, so that it can read why."""
+
+UNKNOWN_BODY = 64 * 1024
+"""Bytes of a body that are taken from anybody; beyond them, whoever sends it must be known."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """Bytes of one body and of one head; connections at once; seconds in which a request must have arrived whole."""
@@ -38,42 +44,68 @@ class McpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.head = 0
+        self.running: Any = None
+        self.wire = self.size = 0
+        self.head_done = False
         self.reading_since: float | None = self.loop.time()
         self.idle_since: float | None = None
+        self.refused_since: float | None = None
+        self.stuck_since: float | None = None
+        self.unsent = 0
         if len(self.connections) > self.limits.connections:
             self._refuse(503, b"Too many connections.\n")
 
     # uvicorn's own callbacks do more than this way needs, once per header and twice per request: these replace them.
 
     def data_received(self, data: bytes) -> None:
+        if self.refused_since is not None:
+            return
         self.idle_since = None
         if self.reading_since is None:
             self.reading_since = self.loop.time()
-        if self.head >= 0:
-            self.head += len(data)
+        self.wire += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self._refuse(400, b"Invalid HTTP request.\n")
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
-        if self.head > self.limits.head:
-            self._refuse(431, b"The request's head is too large.\n")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
+        if self.wire > self.limits.head + (9 * self.size if self.head_done else 0):
+            self._refuse(431, b"The request's head, or what frames its body, is too large.\n")
+
+    def _stay(self, rest: bytes) -> None:
+        """Nothing else is spoken here: an Upgrade is passed over (RFC 9110 section 7.8), which this parser cannot do."""
+        self.parser = httptools.HttpRequestParser(self)
+        if rest:
+            self.data_received(rest)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """uvicorn tells the request that came last; the one that is answered may be an earlier one."""
+        running = self.running
+        super().connection_lost(exc)
+        if running is not None and running is not self.cycle and not running.response_complete:
+            running.disconnected = True
+            running.message_event.set()
 
     def on_message_begin(self) -> None:
+        self.head_done = False
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.head_done:  # a trailer is no header (RFC 9110 section 6.5.1): nothing may be added after the body
+            return
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        self.head = self.limits.head + 1 if len(self.headers) > MOST_HEADERS else -1
+        if len(self.headers) > MOST_HEADERS or (self.wire > self.limits.head and self._head_size() > self.limits.head):
+            self._refuse(431, b"The request's head is too large.\n")
+            raise ValueError("the head is too large")
+        self.head_done = True
         endpoint = self._short_way()
         if endpoint is None:
             self._ordinary_way()
@@ -83,6 +115,7 @@ class McpProtocol(HttpToolsProtocol):
         self.cycle = cycle  # type: ignore[assignment]
         if former is None or former.response_complete:
             cycle.turn = True
+            self.running = cycle
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))  # type: ignore[arg-type]
@@ -100,6 +133,7 @@ class McpProtocol(HttpToolsProtocol):
             self.idle_since = self.loop.time()
 
     def on_body(self, body: bytes) -> None:
+        self.size += len(body)
         cycle: Any = self.cycle
         if not isinstance(cycle, FastCycle):
             super().on_body(body)
@@ -108,7 +142,7 @@ class McpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.reading_since = None
-        self.head = 0
+        self.wire = self.size = 0
         cycle: Any = self.cycle
         if isinstance(cycle, FastCycle):
             cycle.whole = True
@@ -123,13 +157,30 @@ class McpProtocol(HttpToolsProtocol):
             cycle.drained()
 
     def close_if_slow(self, now: float) -> None:
-        """Drops a connection whose request did not arrive whole in time, or that was idle for too long."""
+        """Drops a connection whose request did not arrive whole in time, that was idle for too long, that was refused a
+        while ago, or that takes nothing of what it asked for."""
         slow = self.reading_since is not None and now - self.reading_since > self.limits.arrival
         idle = self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
-        if slow or idle:
+        refused = self.refused_since is not None and now - self.refused_since > LINGER
+        if self._stuck(now):
+            self.transport.abort()
+        elif slow or idle or refused:
             self.transport.close()
 
+    def _stuck(self, now: float) -> bool:
+        """Whether nothing was taken of what waits to be sent for as long as a request may take to arrive."""
+        before, self.unsent = self.unsent, self.transport.get_write_buffer_size()
+        if not self.unsent or self.unsent < before:
+            self.stuck_since = None
+        elif self.stuck_since is None:
+            self.stuck_since = now
+        return self.stuck_since is not None and now - self.stuck_since > self.limits.arrival
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.running = cycle
         if isinstance(cycle, FastCycle):
             cycle.turn = True
             cycle.begin()
@@ -152,13 +203,28 @@ class McpProtocol(HttpToolsProtocol):
         return endpoint_of(self.url.decode("latin-1"))
 
     def _refuse(self, status: int, reason: bytes) -> None:
-        if not self.transport.is_closing():
+        if self.refused_since is not None or self.transport.is_closing():
+            return
+        self.reading_since = None
+        if self.running is not None and not self.running.response_complete:
+            self.refused_since = self.loop.time()
+            self.transport.close()  # in the middle of another answer there is no place for this one
+        else:
             self.transport.write(
                 b"".join(
                     (STATUS_LINE[status], b"content-type: text/plain; charset=utf-8\r\ncontent-length: ",
                      b"%d" % len(reason), b"\r\nconnection: close\r\n\r\n", reason)
                 )
             )  # fmt: skip
+            self.linger()
+
+    def linger(self) -> None:
+        """Ends a connection whose client may still be sending: closed at once, it would be reset, and the answer lost."""
+        self.refused_since = self.loop.time()
+        self.reading_since = None
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
             self.transport.close()
 
 
@@ -166,7 +232,7 @@ class FastCycle:
     """One POST on the short way: what uvicorn needs to know of its cycles, and our Responder."""
 
     __slots__ = (
-        "_body", "_chunked", "_drained", "_endpoint", "_gone", "_protocol", "_size", "_task",
+        "_body", "_chunked", "_drained", "_endpoint", "_gone", "_known", "_protocol", "_size", "_task", "_url",
         "disconnected", "headers", "http_version", "keep_alive", "more_body", "response_complete", "response_started",
         "turn", "whole",
     )  # fmt: skip
@@ -174,11 +240,13 @@ class FastCycle:
     def __init__(self, protocol: McpProtocol, endpoint: str) -> None:
         self._protocol = protocol
         self._endpoint = endpoint
+        self._url = protocol.url
         self.headers = protocol.headers
         self.http_version = protocol.parser.get_http_version()
         self.keep_alive = self.http_version != "1.0" and protocol.parser.should_keep_alive()
-        self._body: list[bytes] = []
+        self._body: bytes | bytearray = b""
         self._size = 0
+        self._known = False
         self._gone: Callable[[], None] | None = None
         self._drained: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -206,28 +274,46 @@ class FastCycle:
 
     def feed(self, body: bytes) -> None:
         self._size += len(body)
+        if self._size > UNKNOWN_BODY and not self._known:
+            self._known = True
+            refusal = self._protocol.endpoints.refusal(self._request(b""))
+            if refusal is not None:
+                status, reason, headers = refusal
+                self._refuse(status, headers, reason)
+                return
         if self._size > self._protocol.limits.body:
-            self.keep_alive = False
-            if self.turn:
-                self.reply(413, ((b"content-type", b"text/plain; charset=utf-8"),), b"The body is too large.\n")
-            else:
-                self._protocol.transport.close()
+            self._refuse(413, ((b"content-type", b"text/plain; charset=utf-8"),), b"The body is too large.\n")
+        elif not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
+        else:  # not a list of parts: many tiny chunks would cost far more memory than they hold
+            self._body = bytearray(self._body) + body
+
+    def _refuse(self, status: int, headers: Sequence[Header], reason: bytes) -> None:
+        """Answers before the body is complete."""
+        self.keep_alive = False
+        self._body = b""
+        if self.turn:
+            self.reply(status, headers, reason)
         else:
-            self._body.append(body)
+            self._protocol.transport.close()
 
     def begin(self) -> None:
         """Runs the request once it is whole and its turn has come."""
         if not (self.turn and self.whole) or self.response_started or self._task is not None:
             return
         protocol = self._protocol
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        client = protocol.client[0] if protocol.client else ""
-        request = Request(
-            "POST", protocol.url.decode("latin-1"), self.headers, body, client, secure=protocol.scheme == "https"
-        )
-        self._body = []
+        request = self._request(bytes(self._body))
+        self._body = b""
         self._task = task = protocol.loop.create_task(self._run(request))
         protocol.tasks.add(task)
+
+    def _request(self, body: bytes) -> Request:
+        protocol = self._protocol
+        client = protocol.client[0] if protocol.client else ""
+        path = self._url.decode("latin-1")
+        return Request("POST", path, self.headers, body, client, secure=protocol.scheme == "https")
 
     async def _run(self, request: Request) -> None:
         """The request's one task. What ends it without an answer ends the connection."""
@@ -298,7 +384,7 @@ class FastCycle:
         self.response_complete = True
         self._gone = self._drained = None
         if not self.keep_alive:
-            self._protocol.transport.close()
+            self._protocol.transport.close() if self.whole else self._protocol.linger()
         self._protocol.on_response_complete()
 
 

@@ -2,16 +2,17 @@
 proxy is. Both checks hold on every bind."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import msgspec
 
 from toolgate.edge.request import Request
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _CACHE = 256
+_HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?")
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class Guards:
     def __init__(
         self, hosts: Sequence[str], origins: Sequence[str], *, loopback: bool, proxies: Sequence[str] = ()
     ) -> None:
-        named = {host.lower() for host in hosts}
+        named = {f"[{host}]" if ":" in host and host[0] != "[" else host for host in map(str.lower, hosts)}
         self._hosts = frozenset(named | LOOPBACK if loopback else named)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._loopback = loopback
@@ -38,7 +39,7 @@ class Guards:
     def check(self, request: Request) -> Refused | None:
         """None when Host and Origin may pass. Answers are remembered, within a bound."""
         pair = (request.headers.get(b"host"), request.headers.get(b"origin"))
-        if pair in self._good:
+        if pair in self._good and not request.repeated:
             return None
         refused = self._judge(request)
         if refused is None and len(self._good) < _CACHE:
@@ -67,15 +68,11 @@ class Guards:
     def _allowed_origin(self, origin: str) -> bool:
         if origin in self._origins:
             return True
-        parts = urlsplit(origin)
-        if self._loopback:
-            return parts.scheme in ("http", "https") and (parts.hostname or "") in LOOPBACK
-        return False
+        scheme, _, host = origin.partition("://")
+        return self._loopback and scheme in ("http", "https") and _name(host) in LOOPBACK
 
 
 def _name(host: str) -> str:
-    """A Host header without its port."""
-    host = host.strip().lower()
-    if host.startswith("["):
-        return host[: host.find("]") + 1]
-    return host.partition(":")[0]
+    """A Host header without its port; empty for what is none (RFC 9112 section 3.2)."""
+    found = _HOST.fullmatch(host.strip(" \t").lower())
+    return "" if found is None else found[1]
