@@ -6,8 +6,11 @@
     ```yaml check                          `toolgate check` accepts it; may stand beside file= and run=
     ```text expect=start                   each line occurs, in this order, in what the step before it printed, where
                                            `...` stands for anything
+    ```bash run=start exit=4               must end with this exit code instead of 0
+    ```bash run=start needs=curl           wants a program that not every machine has
     ```bash ci                             each command is run by `.ci/run`
 
+Port 8484 stands for a free port of the story's own, so that stories do not meet each other or a gateway that runs here.
 A block in `bash`, `python`, `yaml` or `toml` without one of these is an error, because nobody would notice when it
 breaks. `json` is parsed. Other languages are illustrations, and may not hold commands: no `console`, no line that
 begins with `$`.
@@ -22,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MUST_RUN = {"bash", "sh", "shell", "zsh", "python", "py", "yaml", "yml", "toml"}
 RUNNABLE = {"bash", "python"}
-WORDS = {"run", "serve", "until", "file", "check", "expect", "ci"}
+WORDS = {"run", "serve", "until", "file", "check", "expect", "exit", "needs", "ci"}
 FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -95,6 +98,8 @@ def complaint(block: Block, ci: str) -> str | None:
         executes = ("run" in block.words and "file" not in block.words) or "serve" in block.words
         if executes and block.language not in RUNNABLE:
             return f"{block.language} cannot be run: it is {' or '.join(sorted(RUNNABLE))}, or it needs file=NAME"
+        if "exit" in block.words and not block.words["exit"].isdigit():
+            return "exit= needs the exit code"
         return "serve= needs until=TEXT" if "serve" in block.words and not block.words.get("until") else None
     if block.language in MUST_RUN:
         return f"{block.language} that no test runs: give it run=, serve=, file=, check or ci"

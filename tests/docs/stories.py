@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,28 +13,35 @@ from types import TracebackType
 
 from tests.docs.pages import Block
 
+USUAL_PORT = "8484"
 STEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 
-def surroundings(folder: Path) -> dict[str, str]:
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
+def surroundings(folder: Path, port: str) -> dict[str, str]:
     """The environment of a reader who has just installed Toolgate and set nothing."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOOLGATE_", "XDG_", "PYTEST_"))}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return kept | {"HOME": str(folder), "PATH": path, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    own = {"HOME": str(folder), "PATH": path, "TOOLGATE_PORT": port}
+    return kept | own | {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
 
 
 class Served:
     """A process that keeps running beside the next steps, and what it has printed so far."""
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, port: str) -> None:
         self._printed: list[str] = []
         self._news = threading.Condition()
         self._ended = False
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=surroundings(folder),
+            env=surroundings(folder, port),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,6 +96,7 @@ class Story:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._port = free_port()
         self._served: list[Served] = []
         self._last: Callable[[], str] = str
 
@@ -109,17 +118,17 @@ class Story:
     def tell(self, block: Block) -> None:
         """Does what one block says. Raises AssertionError, with the block's place and all output, when it fails."""
         if "expect" in block.words:
-            found = missing(block.text, self._last())
+            found = missing(self._text(block), self._last())
             assert not found, f"{block.place}: not printed by the step before: {found!r}; that was:\n{self._last()}"
         elif "serve" in block.words:
-            served = Served(self._command(block), self._folder)
+            served = Served(self._command(block), self._folder, self._port)
             self._served.append(served)
             self._last = lambda: served.output
             served.wait_for(block.words["until"])
         elif "file" in block.words or "check" in block.words:
             path = self._folder / block.words.get("file", "toolgate.yaml")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
+            path.write_text(self._text(block), encoding="utf-8")
             if "check" in block.words:
                 self._run(block, ["toolgate", "check", str(path)])
         else:
@@ -127,14 +136,17 @@ class Story:
 
     def _command(self, block: Block) -> list[str]:
         if block.language == "python":
-            return [sys.executable, "-c", block.text]
-        return ["bash", "-euo", "pipefail", "-c", block.text]
+            return [sys.executable, "-c", self._text(block)]
+        return ["bash", "-euo", "pipefail", "-c", self._text(block)]
+
+    def _text(self, block: Block) -> str:
+        return block.text.replace(USUAL_PORT, self._port)
 
     def _run(self, block: Block, command: Sequence[str]) -> None:
         done = subprocess.run(
             command,
             cwd=self._folder,
-            env=surroundings(self._folder),
+            env=surroundings(self._folder, self._port),
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -143,7 +155,9 @@ class Story:
             timeout=STEP_SECONDS,
         )
         others = "".join(f"\n--- served beside it:\n{served.output}" for served in self._served)
-        assert done.returncode == 0, f"{block.place}: exit code {done.returncode}:\n{done.stdout}{others}"
+        assert done.returncode == int(block.words.get("exit", "0")), (
+            f"{block.place}: exit code {done.returncode}:\n{done.stdout}{others}"
+        )
         self._last = lambda: done.stdout
 
 

@@ -1,10 +1,12 @@
 """Every command, program and configuration in README and docs/ does what its page says."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import require
 from tests.docs.pages import ROOT, Block, blocks, complaint, pages
 from tests.docs.stories import Story
 
@@ -39,6 +41,8 @@ def test_no_block_escapes_the_tests():
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("steps", [pytest.param(steps, id=f"{steps[0].page} {steps[0].story}") for steps in stories()])
 def test_story(steps: list[Block], tmp_path: Path):
+    for program in {block.words["needs"] for block in steps if "needs" in block.words}:
+        require(shutil.which(program), f"{program}, which {steps[0].page} uses (apt-get install {program})")
     with Story(tmp_path) as story:
         for block in steps:
             story.tell(block)

@@ -30,6 +30,7 @@ def fenced(info: str, text: str) -> str:
         ("bash rum=a", "ls", "no such word"),
         ("yaml run=a", "version: 1", "cannot be run"),
         ("bash serve=a", "ls", "needs until"),
+        ("bash run=a exit", "ls", "needs the exit code"),
         ("bash ci", "make it so", ".ci/run does not run"),
         ("console", "ls", "belong into"),
         ("text", "$ ls", "belong into"),
@@ -53,6 +54,7 @@ def test_a_story_writes_runs_serves_and_compares(tmp_path: Path):
         + fenced("text expect=a", "up at ...mcp")
         + "1. In a list:\n\n   ```bash run=a\n   ls\n   pwd\n   ```\n"
         + fenced("text expect=a", "serve.py")
+        + fenced("bash run=a exit=4", "exit 4")
         + fenced("python run=a", "print('a', 1)\nprint('b', 2)")
         + fenced("text expect=a", "a 1\nb ...")
         + fenced("json", '{"a": 1}')
@@ -72,6 +74,8 @@ def test_a_story_writes_runs_serves_and_compares(tmp_path: Path):
         (fenced("bash run=a", "false | true"), "exit code 1"),
         (fenced("bash run=a", 'echo "$NOT_SET_ANYWHERE"'), "NOT_SET_ANYWHERE"),
         (fenced("python run=a", "raise SystemExit(3)"), "exit code 3"),
+        (fenced("bash run=a exit=4", "exit 3"), "exit code 3"),
+        (fenced("bash run=a exit=4", "true"), "exit code 0"),
         (
             fenced("bash run=a", "echo a; echo b") + fenced("text expect=a", "b\na"),
             "not printed by the step before: 'a'",
@@ -83,3 +87,14 @@ def test_a_story_that_goes_wrong_fails(page: str, expected: str, tmp_path: Path)
     with pytest.raises(AssertionError) as problem:
         tell(page, tmp_path)
     assert expected in str(problem.value)
+
+
+def test_the_usual_port_is_one_of_the_storys_own(tmp_path: Path):
+    with Story(tmp_path / "one") as one, Story(tmp_path / "other") as other:
+        for story, folder in ((one, tmp_path / "one"), (other, tmp_path / "other")):
+            folder.mkdir()
+            for block in blocks("page.md", fenced("bash run=a", 'echo "8484 $TOOLGATE_PORT" > port')):
+                story.tell(block)
+    first, second = ((tmp_path / name / "port").read_text().split() for name in ("one", "other"))
+    assert first[0] == first[1] != "8484"
+    assert second[0] == second[1] != first[0]
