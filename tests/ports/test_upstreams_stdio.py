@@ -14,7 +14,7 @@ import msgspec
 import psutil
 import pytest
 
-from tests.ports.speaking import ALL, BOUND, Ear, body, legacy, modern, spec, text, tool, toolbox
+from tests.ports.speaking import ALL, Ear, body, legacy, modern, spec, text, tool, toolbox
 from tests.servers.launching import script
 from toolgate.model.errors import ConfigError, Limited, UpstreamError, UpstreamFailed
 from toolgate.model.identity import Grant
@@ -41,12 +41,6 @@ def hostile(tmp_path: Path, *flags: str, start_timeout: float = 20.0, max_childr
 def secret(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("HOSTILE_SECRET", "sesame-4711")
     return "sesame-4711"
-
-
-@pytest.fixture(autouse=True)
-async def bounded():
-    async with asyncio.timeout(2 * BOUND):
-        yield
 
 
 async def call(upstream: Upstream, name: str, ear: Ear | None = None, **arguments: Any) -> str:

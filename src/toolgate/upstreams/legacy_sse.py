@@ -57,7 +57,6 @@ class Stream:
                 _check_opened(self._server, answer)
                 peer = Peer(self._server, self, announcements)
                 self._reading = asyncio.ensure_future(self._read(answer, peer, url))
-                peer.when_lost(lambda: self._never_named("hung up before it named its address"))
                 await self._address
                 return peer
         except TimeoutError:
@@ -81,7 +80,6 @@ class Stream:
             await asyncio.wait({self._reading})
         if self._answer is not None:
             self._answer.close()
-        self._never_named("was closed")
 
     async def _read(self, answer: HttpAnswer, peer: Peer, url: str) -> None:
         reader = SseReader(self._limit)
@@ -93,15 +91,17 @@ class Stream:
                     elif event.event == "endpoint" and not self._address.done():
                         self._address.set_result(endpoints.follow(url, event.data.decode()))
                 await asyncio.sleep(peer.pause())
-            peer.fail("closed its event stream")
+            self._fail(peer, "closed its event stream")
         except UpstreamFailed as failure:
-            peer.fail(f"broke its event stream: {failure.message}")
+            self._fail(peer, f"broke its event stream: {failure.message}")
         except ValueError as flaw:
-            peer.fail(f"sent a bad event: {flaw}")
+            self._fail(peer, f"sent a bad event: {flaw}")
         finally:
-            peer.fail("can no longer be heard")
+            self._fail(peer, "can no longer be heard")
 
-    def _never_named(self, reason: str) -> None:
+    def _fail(self, peer: Peer, reason: str) -> None:
+        """Ends the open calls, or the wait for the address. Only the first reason counts."""
+        peer.fail(reason)
         if not self._address.done():
             self._address.set_exception(UpstreamFailed(f"server {self._server!r} {reason}"))
             self._address.exception()  # seen, even if nobody waits any more

@@ -173,7 +173,7 @@ class Channel:
         except UpstreamFailed:
             self.over("has ended")
             return
-        self._serving.add_done_callback(lambda _: self._hung_up())
+        self._serving.add_done_callback(self._hung_up)
 
     async def send(self, frame: bytes, /) -> None:
         self._life.submit(self._put(frame))
@@ -193,9 +193,11 @@ class Channel:
     async def _put(self, frame: bytes) -> None:
         self._inbox.put_nowait(SessionMessage(jsonrpc_message_adapter.validate_json(frame, by_name=False)))
 
-    def _hung_up(self) -> None:
-        with suppress(RuntimeError):
-            self._life.home.call_soon_threadsafe(self.over, "hung up")
+    def _hung_up(self, serving: "Future[None]") -> None:
+        # Cancelled is what we closed ourselves, and what ends with the server, which says why by itself.
+        if not serving.cancelled():
+            with suppress(RuntimeError):
+                self._life.home.call_soon_threadsafe(self.over, "hung up")
 
     async def relay(self, stream: Any) -> None:
         """What the server says, one message at a time: it waits until each was taken, so that it cannot flood us."""
