@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -19,15 +19,18 @@ from toolgate.upstreams.streamable_http import replies
 
 _KEPT = 1024
 
+Announce = Callable[[Change], None]
+
 
 class Modern:
     """The modern side of one server."""
 
-    def __init__(self, server: str, route: HttpRoute, path: str, limit: int) -> None:
+    def __init__(self, server: str, route: HttpRoute, path: str, limit: int, announce: Announce) -> None:
         self._server = server
         self._route = route
         self._path = path
         self._limit = limit
+        self._announce = announce
         self._ids = itertools.count(1)
         self._prepared: dict[tuple[str, str | None, tuple[tuple[str, str], ...]], bytes] = {}
 
@@ -63,10 +66,9 @@ class Modern:
         finally:
             answer.close()
 
-    async def listen(
-        self, uris: frozenset[str], grant: Grant, acknowledged: asyncio.Event
-    ) -> AsyncIterator[Change]:
-        """One `subscriptions/listen` until the server ends it. Raises UpstreamFailed when it has none or breaks."""
+    async def listen(self, uris: frozenset[str], grant: Grant, acknowledged: asyncio.Event, announce: Announce) -> bool:
+        """One `subscriptions/listen`. True when the server ended it, False when it offers none. Raises UpstreamFailed
+        when it breaks."""
         wanted: dict[str, object] = dict.fromkeys(
             ("toolsListChanged", "promptsListChanged", "resourcesListChanged"), True
         )
@@ -77,28 +79,37 @@ class Modern:
         body = southbound.own_request(request_id, "subscriptions/listen", params, Era.MODERN)
         answer = await self._post("subscriptions/listen", None, (), body, grant)
         try:
-            if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            kind = answer.headers.get("content-type", "")
+            if kind.startswith("application/json"):
+                return False
+            if not kind.startswith("text/event-stream"):
                 raise replies.refused(answer, self._server)
             async for event in replies.events(answer, self._server, self._limit):
                 message = replies.decode(event.data, self._server) if event.data else None
                 if message is None:
                     continue
                 if message.method is msgspec.UNSET:
-                    return
+                    break
                 if message.method == "notifications/subscriptions/acknowledged":
                     acknowledged.set()
                 change = announced(message)
                 if change is not None:
-                    yield change
+                    announce(change)
+            return True
         finally:
             answer.close()
 
     def _heard(self, message: jsonrpc.Message, out: Outbound, caller: Caller, token: int | None) -> None:
-        """A notification on a call's own stream. A modern server asks nothing (SPEC-DIGEST 2.4); what it asks is not heard."""
+        """A notification on a call's own stream. A modern server asks nothing (SPEC-DIGEST 2.4); what it asks is not
+        heard."""
         if isinstance(message.method, str) and message.id is msgspec.UNSET:
             notification = relay.for_caller(message.method, jsonrpc.fields(message.params), out.envelope, token)
             if notification is not None:
                 caller.notify(notification)
+                return
+            change = announced(message)
+            if change is not None:
+                self._announce(change)
 
     def _name(self, out: Outbound) -> str | None:
         member = METHODS[out.method].member
@@ -118,9 +129,7 @@ class Modern:
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self._prepare(method, name, grant)
-        return self._route.send(
-            "POST", self._path, mirrored, body, prepared=prepared, idempotent=METHODS[method].safe
-        )
+        return self._route.send("POST", self._path, mirrored, body, prepared=prepared, idempotent=METHODS[method].safe)
 
     def _prepare(self, method: str, name: str | None, grant: Grant) -> bytes:
         """The header block of every request with this method, name and grant; kept, within a bound."""
@@ -147,4 +156,3 @@ def announced(message: jsonrpc.Message) -> Change | None:
         uri = relay.resource_uri(jsonrpc.fields(message.params))
         return None if uri is None else Change(ChangeKind.RESOURCE, uri)
     return None
-

@@ -47,9 +47,7 @@ async def response(answer: HttpAnswer, request_id: int, server: str, limit: int,
     raise refused(answer, server)
 
 
-async def _streamed(
-    answer: HttpAnswer, request_id: int, server: str, limit: int, heard: OnMessage
-) -> jsonrpc.Message:
+async def _streamed(answer: HttpAnswer, request_id: int, server: str, limit: int, heard: OnMessage) -> jsonrpc.Message:
     last_event: str | None = None
     retry: int | None = None
     expected = b"%d" % request_id
@@ -70,8 +68,6 @@ async def _streamed(
             raise
         raise Broken(last_event, retry) from None
     raise Broken(last_event, retry)
-
-
 
 
 async def events(answer: HttpAnswer, server: str, limit: int) -> AsyncIterator[Event]:

@@ -1,6 +1,6 @@
-"""One server over streamable HTTP: which eras it serves, what it offers, and the session or none that a call goes through."""
+"""One server over streamable HTTP: which eras it serves, what it offers, and the session or none that a call goes
+through."""
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine, Hashable
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ import msgspec
 from toolgate.model.call import Era, Fields, Outbound, Result
 from toolgate.model.catalog import Change, Discovery
 from toolgate.model.declared import ServerSpec
-from toolgate.model.errors import Fault, UpstreamFailed
+from toolgate.model.errors import UpstreamFailed
 from toolgate.model.identity import Grant
+from toolgate.pipeline.announcements import Announcements
 from toolgate.pipeline.pool import KeyedPool
 from toolgate.pipeline.survey import survey
 from toolgate.ports import Caller, HttpRoute
@@ -20,14 +21,12 @@ from toolgate.protocol.bridge import same_era
 from toolgate.protocol.southbound import Introduction
 from toolgate.protocol.versions import MODERN
 from toolgate.upstreams.streamable_http import replies
+from toolgate.upstreams.streamable_http.hearing import Hearing
 from toolgate.upstreams.streamable_http.modern import Modern
 from toolgate.upstreams.streamable_http.session import Session
 
 SESSIONS = 1000
 IDLE = 600.0
-
-
-_REWATCH = object()
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -38,21 +37,21 @@ class _Key(msgspec.Struct, frozen=True):
 
 
 class StreamableHttp:
-    """The Upstream. `discover` settles the eras; until then a call speaks the era that the settings name, or its caller's."""
+    """The Upstream. `discover` settles the eras; until then a call speaks the era that the settings name, or its
+    caller's."""
 
     def __init__(self, spec: ServerSpec, route: HttpRoute, path: str) -> None:
         self._spec = spec
         self._route = route
         self._path = path
-        self._modern = Modern(spec.name, route, path, spec.max_bytes)
+        announcements = Announcements()
+        self._modern = Modern(spec.name, route, path, spec.max_bytes, announcements.announce)
+        self._hearing = Hearing(spec.name, self._modern, announcements)
+        self._announce = announcements.announce
         self._eras: frozenset[str] = frozenset({Era.MODERN, Era.LEGACY})
         self._sessions: KeyedPool[Session] = KeyedPool(
             self._initialize, bound=SESSIONS, idle=IDLE, what=f"sessions at server {spec.name!r}"
         )
-        self._watched: frozenset[str] = frozenset()
-        self._watching = asyncio.Event()
-        self._acknowledged = asyncio.Event()
-        self._listening: Session | None = None
 
     def call(self, out: Outbound, caller: Caller, /) -> Coroutine[Any, Any, Result]:
         if same_era(out.envelope, self._eras, self._spec.era) is Era.MODERN:
@@ -86,26 +85,22 @@ class StreamableHttp:
 
     async def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
         if self._own_era() is Era.MODERN:
-            async for change in self._changes_modern(grant):
+            async for change in self._hearing.changes_modern(grant):
                 yield change
             return
-        async with self._sessions.lease(_Key(grant, southbound.NO_CAPABILITIES)) as session:
-            self._listening = session
+        key = _Key(grant, southbound.NO_CAPABILITIES)
+        async with self._sessions.lease(key) as session:
             try:
-                await session.subscribe(self._watched)
-                async for change in session.changes():
+                async for change in self._hearing.changes_in(session):
                     yield change
             except replies.Lost:
-                self._sessions.forget(_Key(grant, southbound.NO_CAPABILITIES), session)
-                raise UpstreamFailed(f"server {self._spec.name!r} forgot the session that listens for changes") from None
-            finally:
-                self._listening = None
+                self._sessions.forget(key, session)
+                raise UpstreamFailed(
+                    f"server {self._spec.name!r} forgot the session that listens for changes"
+                ) from None
 
     async def watch(self, uris: frozenset[str], /) -> None:
-        self._watched = uris
-        self._watching.set()
-        if self._listening is not None:
-            await self._listening.subscribe(uris)
+        await self._hearing.watch(uris)
 
     async def close(self) -> None:
         await self._sessions.close()
@@ -124,19 +119,28 @@ class StreamableHttp:
             ("Accept", "application/json, text/event-stream"),
             *key.grant.headers,
         )
-        session = Session(self._spec.name, self._route, self._path, self._spec.max_bytes, self._route.prepare(headers))
+        session = Session(
+            self._spec.name,
+            self._route,
+            self._path,
+            self._spec.max_bytes,
+            self._route.prepare(headers),
+            self._announce,
+        )
         await session.initialize(key.capabilities, key.grant)
         return session
 
     async def _introduce_modern(self, grant: Grant) -> Introduction | None:
-        """None when the server shows itself as one of the handshake era. A server that cannot be reached is no verdict."""
+        """None when the server shows itself as one of the handshake era. A server that cannot be reached is no
+        verdict."""
         try:
             return southbound.discovered(await self._modern.ask("server/discover", {}, grant))
         except replies.Unspoken:
             return None
 
     async def _introduce_legacy(self, grant: Grant, *, required: bool) -> Introduction | None:
-        """The handshake. Where it is not `required` (the server is modern), a refusal only means that it has no older era."""
+        """The handshake. Where it is not `required` (the server is modern), a refusal only means that it has no older
+        era."""
         try:
             async with self._sessions.lease(_Key(grant, southbound.NO_CAPABILITIES)) as session:
                 return session.introduction
@@ -156,51 +160,3 @@ class StreamableHttp:
             except replies.Lost:
                 self._sessions.forget(key, session)
                 raise UpstreamFailed(f"server {self._spec.name!r} forgot its session between two requests") from None
-
-    async def _changes_modern(self, grant: Grant) -> AsyncIterator[Change]:
-        """One `subscriptions/listen` at a time; when the watched resources change, the next is acknowledged before the
-        former ends, so that nothing falls between them."""
-        heard: asyncio.Queue[Change | Fault | None] = asyncio.Queue()
-        current = self._listen(grant, heard)
-        try:
-            while True:
-                change = await self._next(heard)
-                if change is _REWATCH:
-                    former, current = current, self._listen(grant, heard)
-                    await self._acknowledged.wait()
-                    former.cancel()
-                elif isinstance(change, Fault):
-                    raise change
-                elif change is None:
-                    return
-                elif isinstance(change, Change):
-                    yield change
-        finally:
-            current.cancel()
-
-    def _listen(self, grant: Grant, heard: "asyncio.Queue[Change | Fault | None]") -> "asyncio.Task[None]":
-        self._watching.clear()
-        self._acknowledged.clear()
-        return asyncio.create_task(self._pump(self._watched, grant, heard))
-
-    async def _pump(self, uris: frozenset[str], grant: Grant, heard: "asyncio.Queue[Change | Fault | None]") -> None:
-        ended: Fault | None = None
-        try:
-            async for change in self._modern.listen(uris, grant, self._acknowledged):
-                heard.put_nowait(change)
-        except Fault as fault:
-            ended = fault
-        self._acknowledged.set()
-        heard.put_nowait(ended)
-
-    async def _next(self, heard: "asyncio.Queue[Change | Fault | None]") -> "Change | Fault | object | None":
-        waiting = {asyncio.ensure_future(heard.get()), asyncio.ensure_future(self._watching.wait())}
-        try:
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for future in waiting:
-                future.cancel()
-        for future in done:
-            if future.result() is not True:
-                return future.result()
-        return _REWATCH

@@ -17,7 +17,7 @@ from toolgate.protocol import faults, jsonrpc, relay, southbound
 from toolgate.protocol.methods import METHODS
 from toolgate.protocol.southbound import Introduction
 from toolgate.upstreams.streamable_http import replies
-from toolgate.upstreams.streamable_http.modern import announced
+from toolgate.upstreams.streamable_http.modern import Announce, announced
 
 _FAREWELL = 2.0
 """Seconds that telling a server of a cancellation or the end of a session may take."""
@@ -30,12 +30,15 @@ _LONGEST_RETRY = 30.0
 class Session:
     """One `Mcp-Session-Id` (or none, where the server keeps no sessions). Made by `initialize`, ended by `close`."""
 
-    def __init__(self, server: str, route: HttpRoute, path: str, limit: int, prepared: bytes) -> None:
+    def __init__(
+        self, server: str, route: HttpRoute, path: str, limit: int, prepared: bytes, announce: Announce
+    ) -> None:
         self._server = server
         self._route = route
         self._path = path
         self._limit = limit
         self._prepared = prepared
+        self._announce = announce
         self._ids = itertools.count(1)
         self._level: str | None = None
         self._subscribed: frozenset[str] = frozenset()
@@ -159,8 +162,11 @@ class Session:
             return
         if message.id is msgspec.UNSET:
             notification = relay.for_caller(message.method, jsonrpc.fields(message.params), out.envelope, token)
+            change = announced(message)
             if notification is not None:
                 caller.notify(notification)
+            elif change is not None:
+                self._announce(change)
         else:
             params = b"{}" if message.params is msgspec.UNSET else bytes(message.params)
             self._beside(self._relay(message.method, bytes(message.id), params, caller, out))
@@ -186,7 +192,9 @@ class Session:
         message = replies.decode(data, self._server)
         if isinstance(message.method, str) and isinstance(message.id, msgspec.Raw):
             request_id = bytes(message.id)
-            refusal = jsonrpc.error_response(request_id, faults.METHOD_NOT_FOUND, "no client is attached to this session")
+            refusal = jsonrpc.error_response(
+                request_id, faults.METHOD_NOT_FOUND, "no client is attached to this session"
+            )
             reply = jsonrpc.response(request_id, b"{}") if message.method == "ping" else refusal
             self._beside(self._say(reply))
             return None
