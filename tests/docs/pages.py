@@ -6,6 +6,7 @@
     ```yaml check                          `toolgate check` accepts it; may stand beside file= and run=
     ```text expect=start                   each line occurs, in this order, in what the step before it printed, where
                                            `...` stands for anything
+    ```text said=start                     the same, of what the process served last prints sooner or later
     ```bash run=start exit=4               must end with this exit code instead of 0
     ```bash run=start needs=curl           wants a program that not every machine has
     ```bash ci                             each command is run by `.ci/run`
@@ -25,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MUST_RUN = {"bash", "sh", "shell", "zsh", "python", "py", "yaml", "yml", "toml"}
 RUNNABLE = {"bash", "python"}
-WORDS = {"run", "serve", "until", "file", "check", "expect", "exit", "needs", "ci"}
+WORDS = {"run", "serve", "until", "file", "check", "expect", "said", "exit", "needs", "ci"}
 FENCE = re.compile(r"^(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 
 
@@ -46,7 +47,7 @@ class Block:
     @property
     def story(self) -> str | None:
         """The story that this block is a step of; a lone `check` is its own."""
-        named = self.words.get("run") or self.words.get("serve") or self.words.get("expect")
+        named = next((self.words[word] for word in ("run", "serve", "expect", "said") if self.words.get(word)), None)
         return named or (f"line {self.line}" if "check" in self.words else None)
 
 

@@ -69,9 +69,18 @@ class Served:
 
     def wait_for(self, text: str) -> None:
         """Until a line holds `text`. Raises AssertionError when the process ends, or stays silent, before that."""
-        told = self._told(lambda: self._ended or any(text in line for line in self._printed))
-        assert told, f"did not print {text!r} within {STEP_SECONDS} s:\n{self.output}"
-        assert text in self.output, f"ended without printing {text!r}:\n{self.output}"
+        self._wait(lambda: None if any(text in line for line in self._printed) else text)
+
+    def wait_for_lines(self, expected: str) -> None:
+        """The same, until `missing` finds nothing missing."""
+        self._wait(lambda: missing(expected, "".join(self._printed)))
+
+    def _wait(self, lacking: Callable[[], str | None]) -> None:
+        told = self._told(lambda: self._ended or lacking() is None)
+        with self._news:
+            lacks = lacking()
+        assert told, f"did not print {lacks!r} within {STEP_SECONDS} s:\n{self.output}"
+        assert lacks is None, f"ended without printing {lacks!r}:\n{self.output}"
 
     def _told(self, condition: Callable[[], bool]) -> bool:
         with self._news:
@@ -120,6 +129,9 @@ class Story:
         if "expect" in block.words:
             found = missing(self._text(block), self._last())
             assert not found, f"{block.place}: not printed by the step before: {found!r}; that was:\n{self._last()}"
+        elif "said" in block.words:
+            assert self._served, f"{block.place}: nothing is served that could have said this"
+            self._served[-1].wait_for_lines(self._text(block))
         elif "serve" in block.words:
             served = Served(self._command(block), self._folder, self._port)
             self._served.append(served)

@@ -54,6 +54,7 @@ def test_a_story_writes_runs_serves_and_compares(tmp_path: Path):
         + fenced("text expect=a", "up at ...mcp")
         + "1. In a list:\n\n   ```bash run=a\n   ls\n   pwd\n   ```\n"
         + fenced("text expect=a", "serve.py")
+        + fenced("text said=a", "up at http://x/...")
         + fenced("bash run=a exit=4", "exit 4")
         + fenced("python run=a", "print('a', 1)\nprint('b', 2)")
         + fenced("text expect=a", "a 1\nb ...")
@@ -81,6 +82,8 @@ def test_a_story_writes_runs_serves_and_compares(tmp_path: Path):
             "not printed by the step before: 'a'",
         ),
         (fenced("bash serve=a until=ready", "echo no"), "ended without printing 'ready'"),
+        (fenced("bash serve=a until=up", "echo up; echo b") + fenced("text said=a", "b\nup"), "without printing 'up'"),
+        (fenced("text said=a", "up"), "nothing is served"),
     ],
 )
 def test_a_story_that_goes_wrong_fails(page: str, expected: str, tmp_path: Path):
