@@ -119,10 +119,7 @@ async def test_prompts_resources_and_completion(side: Side, envelope: Envelope):
 async def test_an_unknown_resource_is_the_error_of_the_callers_era(side: Side, envelope: Envelope):
     with pytest.raises(UpstreamError) as caught:
         await side.upstream.call(out("resources/read", {"uri": "unknown://it"}, envelope), Ear())
-    if envelope.era is Era.LEGACY:
-        assert caught.value.code in {-32002, 0}
-    else:
-        assert caught.value.code in {-32602, 0}
+    assert caught.value.code == (-32002 if envelope.era is Era.LEGACY else -32602)
 
 
 async def test_progress_arrives_under_the_callers_own_token(side: Side, envelope: Envelope):
