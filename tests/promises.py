@@ -75,10 +75,106 @@ PROMISES: dict[str, Promise] = {
         "Every client library, in either era, calls tools of every kind of server, on /mcp and on /servers/{name}/mcp.",
     ),
     "auth.refusals": Promise(
-        "RFC 6750 section 3", "No key or a bad key is 401 with a challenge, in every era and at every endpoint, never 500."
+        "RFC 6750 section 3",
+        "No key or a bad key is 401 with a challenge, in every era and at every endpoint, never 500.",
     ),
     "policy.denied": Promise(
         "docs/reference/configuration.md",
         "What a key may not use is not in its lists, and using it is 403 with a reason.",
+    ),
+    "calls.progress": Promise(
+        "SPEC 2026-07-28 progress",
+        "Progress reaches the caller under its own token, unchanged in value and type, over every crossing of eras.",
+    ),
+    "calls.logging": Promise(
+        "SPEC 2026-07-28 logging", "Log messages reach only who asked for them, from the level asked for on."
+    ),
+    "calls.cancelled": Promise(
+        "SPEC 2026-07-28 cancellation",
+        "A cancelled call is cancelled at its server: modern clients close the stream, older ones send a notification.",
+    ),
+    "sessions.resume": Promise(
+        "SPEC 2025-11-25 transports, resumability",
+        "An older client that is cut off cancels nothing: it resumes the stream with Last-Event-ID and misses nothing.",
+    ),
+    "sessions.ended": Promise(
+        "SPEC 2025-11-25 transports, session management",
+        "A session that was deleted, or is another key's, answers 404, after a restart too.",
+    ),
+    "sessions.restart": Promise(
+        "README.md", "What a session negotiated outlives a restart: its calls work without a new initialize."
+    ),
+    "sessions.batches": Promise(
+        "SPEC 2025-03-26 transports", "Batches of 2025-03-26 are answered, and belong to no other revision."
+    ),
+    "virtual.names": Promise(
+        "docs/reference/configuration.md",
+        "A virtual server offers what was chosen, under the names and descriptions declared for it.",
+    ),
+    "headers.mirrored": Promise(
+        "SPEC 2026-07-28 transports, standard headers",
+        "Mirrored headers are checked against the body, and made anew for the server after a rename.",
+    ),
+    "changes.lists": Promise(
+        "SPEC 2026-07-28 subscriptions",
+        "A changed list is announced to clients of every era that listen, whatever era the server is of.",
+    ),
+    "changes.resources": Promise(
+        "SPEC 2026-07-28 subscriptions",
+        "Updates of a resource reach who subscribed to it, in every era and over every crossing.",
+    ),
+    "questions.same-era": Promise(
+        "SPEC 2026-07-28 multi round-trip requests", "A server's questions reach the caller where both are of one era."
+    ),
+    "questions.refused": Promise(
+        "README.md", "A question that cannot be put to a caller of the other era is refused plainly, naming the server."
+    ),
+    "state.sealed": Promise(
+        "SPEC 2026-07-28 multi round-trip requests",
+        "A request state serves only the caller and the call that it was given to, unchanged.",
+    ),
+    "lists.pages": Promise(
+        "SPEC 2026-07-28 pagination",
+        "Merged lists are paged; a cursor serves only its principal and list, and outlives a reload.",
+    ),
+    "sharing.children": Promise(
+        "docs/reference/configuration.md",
+        "A stdio server of the handshake era has one child per sharing scope, and no new one per call.",
+    ),
+    "reload.atomic": Promise(
+        "docs/reference/configuration.md",
+        "An edit of the configuration is in force as a whole or not at all; calls under way end as they began.",
+    ),
+    "reload.broken": Promise("docs/reference/configuration.md", "A broken edit changes nothing and is said."),
+    "wire.two-ways": Promise(
+        "docs/explanation/architecture.md", "The short way of a POST and the ordinary ASGI way give the same answers."
+    ),
+    "start.key-once": Promise(
+        "README.md", "The first start prints its new key once, into a pipe too, and keeps it in a file of mode 0600."
+    ),
+    "stop.drains": Promise("docs/reference/cli.md", "Told to stop, `up` lets calls under way end, within a bound."),
+    "cli.exit-codes": Promise(
+        "docs/reference/cli.md", "Exit codes: 0 well, 1 failed, 2 usage or configuration, 3 not ready, 4 denied."
+    ),
+    "cli.documented": Promise("docs/reference/cli.md", "Every command and flag is on its reference page."),
+    "stdio.eras": Promise(
+        "SPEC 2026-07-28 transports, stdio", "`toolgate stdio` serves clients of both eras, and writes messages only."
+    ),
+    "stdio.bounded": Promise(
+        "SPEC 2026-07-28 transports, stdio", "Over stdio, size, depth and number of requests are bounded."
+    ),
+    "stdio.drains": Promise("docs/reference/cli.md", "A client that closes its side still gets the answers under way."),
+    "bridge.eras": Promise(
+        "docs/how-to/bridge-stdio-client.md", "`toolgate bridge` connects stdio clients of both eras to a gateway."
+    ),
+    "bridge.sessions": Promise(
+        "docs/how-to/bridge-stdio-client.md", "A session that the gateway lost is begun anew, unnoticed by the client."
+    ),
+    "bridge.key": Promise(
+        "docs/how-to/bridge-stdio-client.md",
+        "The bridge's key is in no argument list, and goes to another machine over TLS only, unless one insists.",
+    ),
+    "wire.ladder": Promise(
+        "SPEC-DIGEST 2.6", "Whatever is wrong with a modern request together, the first rung that fails is told."
     ),
 }

@@ -7,7 +7,7 @@ import pytest
 
 HELP = {"toolgate", "typer", "click", "rich", "shellingham", "typing_extensions", "annotated_doc", "msgspec"}
 RENDERING = {"pygments", "markdown_it", "mdurl", "attr"}  # what rich may use to draw help
-BRIDGE = {"toolgate", "msgspec", "typing_extensions", "httptools"}
+BRIDGE = {"toolgate", "msgspec", "typing_extensions", "httptools", "cython_runtime"}
 TELL = "import atexit, sys; atexit.register(lambda: sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules)))\n"
 
 
@@ -18,7 +18,8 @@ def packages(program: str, *arguments: str) -> set[str]:
     )
     said, _, loaded = done.stderr.rpartition("\nloaded: ")
     assert done.returncode == 0, said
-    return {name.partition(".")[0] for name in loaded.split()} - set(sys.stdlib_module_names)
+    found = {name.partition(".")[0] for name in loaded.split()} - set(sys.stdlib_module_names)
+    return {name for name in found if not name.startswith("_cython_")}  # what Cython's modules bring, by its version
 
 
 def loaded_by(*arguments: str) -> set[str]:

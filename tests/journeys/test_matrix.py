@@ -114,7 +114,7 @@ async def test_a_denied_tool_is_refused_and_explained(
     seen = await matrix.see(client, peer, peer.denied, merged=merged, key=alice)
     assert seen.text is None
     assert seen.error is not None
-    assert f"key:alice may not use tools '{peer.denied}' of server '{peer.name}'" in seen.error
+    assert f"key:alice may not use tool '{peer.denied}' of server '{peer.name}'" in seen.error
 
 
 @endpoints

@@ -17,15 +17,16 @@ _CODES: dict[type[Fault], int] = {Denied: DENIED, Unauthenticated: DENIED}
 
 
 class LazyGroup(TyperGroup):
-    """Lists commands from the table, and imports the one that is run."""
+    """Holds a stand-in for each command of the table, which is enough for the list and for suggestions, and imports the
+    one that is run."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, entry in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=entry.line))
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A stand-in with the command's line of help: enough for the list, and for suggestions."""
-        entry = COMMANDS.get(cmd_name)
-        return None if entry is None else TyperCommand(cmd_name, help=entry.line)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)

@@ -15,6 +15,7 @@ import typer
 from toolgate import __version__, settings
 from toolgate.assembly.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
+from toolgate.assembly.http import Server
 from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run
@@ -33,6 +34,7 @@ from toolgate.stores.ownership import Ownership, Running, own
 
 _QUIET = ("uvicorn", "watchfiles", "asyncio")
 
+logger = logging.getLogger(__name__)
 app = typer.Typer(add_completion=False)
 
 
@@ -89,11 +91,18 @@ async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) 
     with Stopping() as stopping:
         async with open_gateway(start.settings, data, start.declared, os.environ, start.reload, (calls,)) as gateway:
             server = gateway.listening.server
-            stopping.calls(server.stop, lambda: server.stop(at_once=True))
+            stopping.calls(lambda: _stop(start, server), lambda: server.stop(at_once=True))
             owned.announce(Running(os.getpid(), gateway.listening.url, time.time(), __version__))
             _greet(start, data, gateway)
             await gateway.serve()
             owned.withdraw()
+
+
+def _stop(start: Start, server: Server) -> None:
+    logger.info(
+        "told to stop: calls under way may take %g s, and a second signal ends them", start.settings.drain_timeout
+    )
+    server.stop()
 
 
 def _greet(start: Start, data: DataDir, gateway: Gateway) -> None:
