@@ -69,6 +69,7 @@ class FrontDoor:
         target: Target | None = None
         result: Result | None = None
         fault: Fault | None = None
+        deadline: _Deadline | None = None
         try:
             principal = await self.identify(arrival.credential)
             call = self._call(arrival, principal)
@@ -77,17 +78,26 @@ class FrontDoor:
                 refusal = gate(call)
                 if refusal is not None:
                     raise refusal
-            result = await self._answer(call, caller, task)
-            return result
+            if target.timeout > 0:
+                deadline = _Deadline(task, self._wheel, target.timeout)
+            answer: Result = await target.run(call, caller)
+            result = answer
+            return answer
         except Fault as caught:
             fault = caught
             raise
         except asyncio.CancelledError:
+            if target is not None and deadline is not None and deadline.spent():
+                fault = TimedOut(f"server {target.server!r} did not answer within {target.timeout:g} s")
+                raise fault from None
             fault = Cancelled("the caller took the call back")
             raise
         finally:
+            if deadline is not None:
+                deadline.timer.cancel()
             self.in_flight -= 1
             self._ring.append(_record(arrival, began, principal, target, result, fault))
+            fault = None  # its traceback holds this very frame
 
     def _call(self, arrival: Arrival, principal: Principal) -> Call:
         """The complete Call: route and rights come from one snapshot, which the call keeps."""
@@ -123,40 +133,24 @@ class FrontDoor:
             return route.find(arrival, endpoint, snapshot, row)
         return self._own[arrival.method]
 
-    async def _answer(self, call: Call, caller: Caller, task: "asyncio.Task[Any]") -> Result:
-        """Runs the target within its time. The deadline cancels the call's own task, and says so as TimedOut."""
-        if call.target.timeout <= 0:
-            return await call.target.run(call, caller)
-        deadline = _Deadline(task)
-        timer = self._wheel.after(call.target.timeout, deadline.expire)
-        try:
-            return await call.target.run(call, caller)
-        except asyncio.CancelledError:
-            if deadline.spent():
-                raise TimedOut(
-                    f"server {call.target.server!r} did not answer within {call.target.timeout:g} s"
-                ) from None
-            raise
-        finally:
-            timer.cancel()
-
 
 class _Deadline:
     """Cancels a call's task when its time is up."""
 
-    __slots__ = ("_expired", "_task")
+    __slots__ = ("_expired", "_task", "timer")
 
-    def __init__(self, task: "asyncio.Task[Any]") -> None:
+    def __init__(self, task: "asyncio.Task[Any]", wheel: Wheel, seconds: float) -> None:
         self._task = task
         self._expired = False
-
-    def expire(self) -> None:
-        self._expired = True
-        self._task.cancel()
+        self.timer = wheel.after(seconds, self._expire)
 
     def spent(self) -> bool:
         """Whether the cancellation was ours alone; then it is taken back."""
         return self._expired and self._task.uncancel() == 0
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
 
 
 def _record(
