@@ -28,6 +28,8 @@ AGGREGATE_PATH = "/mcp"
 _SERVERS = "/servers/"
 _MCP = "/mcp"
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+_METHODS = frozenset({"POST", "GET", "DELETE"})
+_NO_METHOD = (405, (_TEXT, (b"allow", b"POST")), b"POST JSON-RPC messages here.\n")
 _ACCEPTED: dict[bytes, bool] = {}
 
 
@@ -62,6 +64,8 @@ class McpEndpoints:
             if refused is not None:
                 self.malformed += 1
                 responder.reply(refused.status, (_TEXT,), refused.reason.encode() + b"\n")
+            elif request.method not in _METHODS:
+                responder.reply(*_NO_METHOD)
             elif request.method == "POST":
                 await self._post(request, responder, endpoint, credential, task)
             else:
@@ -81,6 +85,9 @@ class McpEndpoints:
         if refused is not None:
             self.malformed += 1
             return refused.status, refused.reason.encode() + b"\n", (_TEXT,)
+        if request.method not in _METHODS:
+            status, headers, reason = _NO_METHOD
+            return status, reason, headers
         identify = self._door.identify(bearer(request))
         try:
             identify.send(None)
@@ -151,8 +158,8 @@ class McpEndpoints:
     async def _other(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
         """GET and DELETE exist for sessions only (SPEC-DIGEST 2.3)."""
         principal = await self._door.identify(credential)
-        if request.method not in ("GET", "DELETE") or request.header(SESSION) is None:
-            responder.reply(405, (_TEXT, (b"allow", b"POST")), b"POST JSON-RPC messages here.\n")
+        if request.header(SESSION) is None:
+            responder.reply(*_NO_METHOD)
         elif request.method == "DELETE":
             self.legacy.delete(request, responder, principal, endpoint)
         elif "text/event-stream" not in (request.header(b"accept") or ""):
