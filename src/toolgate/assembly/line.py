@@ -100,8 +100,8 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         def changed() -> None:
             publisher.changed()
 
-        def updated(server: str, uri: str) -> None:
-            hub.updated(server, uri)
+        def updated(server: str, uri: str | None) -> None:
+            hub.relisted(server) if uri is None else hub.updated(server, uri)
 
         catalog = Catalog(ServerOpener(toolbox, seals.state), changed, updated)
         publisher = Publisher(lambda: _source(held.declared, catalog, digest))

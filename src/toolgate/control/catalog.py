@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from toolgate.control.parts import Run
-from toolgate.model.catalog import Change, ChangeKind, Discovery
+from toolgate.model.catalog import ChangeKind, Discovery
 from toolgate.model.declared import ServerSpec
 from toolgate.model.errors import Fault, ToolgateError
 from toolgate.model.identity import Grant
@@ -25,6 +25,16 @@ DRAIN = 30.0
 _REPOLL = 300.0
 """Seconds after which a server that announces nothing is discovered again."""
 
+_SECOND_LOOK = 1.0
+"""Seconds after which the lists of a server that was not listened to before are read a second time."""
+
+_CALM = 0.25
+"""Seconds between two readings that a server asked for: one that announces without end is read no more often."""
+
+Updated = Callable[[str, str | None], None]
+"""Told of a server's resource that was updated (its URI), or with None of lists that the server said were changed and
+that are as they were."""
+
 
 class Opened:
     """One server's life: open, discover, listen, discover again. `run` is what its targets end in."""
@@ -38,16 +48,19 @@ class Opened:
         self.settled = asyncio.Event()
         self._grant = grant
 
-    async def supervise(self, changed: Callable[[], None], updated: Callable[[str, str], None]) -> None:
-        """Until cancelled. `changed()` when discovery found something new, `updated(server, uri)` for a resource.
+    async def supervise(self, changed: Callable[[], None], updated: Updated) -> None:
+        """Until cancelled. `changed()` when discovery found something new.
 
         A server that breaks off is asked again soon, then less and less often; one that says nothing, now and then.
         """
+        loop = asyncio.get_running_loop()
         delay = FIRST_RETRY
         while True:
-            if await self._discover(changed) and await self._listen(updated):
+            began = loop.time()
+            if await self._discover(changed):
+                await self._keep_up(changed, updated)
+            if loop.time() - began > LAST_RETRY:
                 delay = FIRST_RETRY
-                continue
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, LAST_RETRY)
 
@@ -80,26 +93,53 @@ class Opened:
             changed()
         self.settled.set()
 
-    async def _listen(self, updated: Callable[[str, str], None]) -> bool:
-        """Until the lists change or it is time to look again (True), or the server cannot be heard (False)."""
+    async def _keep_up(self, changed: Callable[[], None], updated: Updated) -> None:
+        """Reads the lists again whenever the server says that they changed, and now and then, until it cannot be heard
+        or read. It is listened to all the time, so that no change falls into a gap; only the first reading was before
+        that, so a second one follows soon."""
+        stale = asyncio.Event()
+        hearing = asyncio.create_task(self._hear(stale, updated))
+        pause = _SECOND_LOOK
         try:
-            async with asyncio.timeout(_REPOLL):
-                async for change in self.upstream.changes(self._grant):
-                    if self._heard(change, updated):
-                        return True
-                await asyncio.sleep(_REPOLL)
-        except TimeoutError:
-            return True
-        except Fault:
-            return False
-        return True
+            while True:
+                said = await _set_within(pause, stale, hearing)
+                if hearing.done():
+                    return
+                stale.clear()
+                known = self.discovery
+                if not await self._discover(changed):
+                    return
+                if said and self.discovery is known:
+                    updated(self.spec.name, None)
+                if said:
+                    await asyncio.sleep(_CALM)
+                pause = _REPOLL
+        finally:
+            hearing.cancel()
+            await asyncio.wait({hearing})
 
-    def _heard(self, change: Change, updated: Callable[[str, str], None]) -> bool:
-        if change.kind is ChangeKind.LISTS:
-            return True
-        if change.uri is not None:
-            updated(self.spec.name, change.uri)
-        return False
+    async def _hear(self, stale: asyncio.Event, updated: Updated) -> None:
+        """Until the server cannot be heard."""
+        try:
+            async for change in self.upstream.changes(self._grant):
+                if change.kind is ChangeKind.LISTS:
+                    stale.set()
+                elif change.uri is not None:
+                    updated(self.spec.name, change.uri)
+        except Fault as fault:
+            logger.debug("server %s cannot be heard: %s", self.spec.name, fault.message)
+        except Exception:
+            logger.exception("server %s: listening failed unexpectedly", self.spec.name)
+
+
+async def _set_within(seconds: float, event: asyncio.Event, unless: "asyncio.Task[None]") -> bool:
+    """Waits for the event, not longer than that, nor once the task has ended; whether it is set."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({waiting, unless}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+    return event.is_set()
 
 
 Opener = Callable[[ServerSpec], "AbstractAsyncContextManager[Opened]"]
@@ -108,7 +148,7 @@ Opener = Callable[[ServerSpec], "AbstractAsyncContextManager[Opened]"]
 class Catalog:
     """The opened servers by name. `open_server` opens one; it is closed when its spec is gone or different."""
 
-    def __init__(self, open_server: Opener, changed: Callable[[], None], updated: Callable[[str, str], None]) -> None:
+    def __init__(self, open_server: Opener, changed: Callable[[], None], updated: Updated) -> None:
         self._open_server = open_server
         self._changed = changed
         self._updated = updated
@@ -116,6 +156,7 @@ class Catalog:
         self._ending: set[asyncio.Task[None]] = set()
         self.opened: dict[str, Opened] = {}
         self.failed: dict[str, str] = {}
+        self._watched: dict[str, frozenset[str]] = {}
 
     def apply(self, specs: tuple[ServerSpec, ...]) -> None:
         """Makes the open servers those of `specs`. Unchanged ones are not touched."""
@@ -138,7 +179,8 @@ class Catalog:
         return {**{name: why for name, why in waiting.items() if name not in self.opened}, **self.failed, **notes}
 
     async def watch(self, server: str, uris: frozenset[str]) -> None:
-        """Tells one server which of its resources someone listens to."""
+        """Tells one server which of its resources someone listens to, now and whenever it is opened anew."""
+        self._watched[server] = uris
         opened = self.opened.get(server)
         if opened is not None:
             await opened.upstream.watch(uris)
@@ -169,6 +211,9 @@ class Catalog:
         try:
             async with self._open_server(spec) as opened:
                 self.opened[spec.name] = opened
+                if spec.name in self._watched:
+                    with suppress(Fault):
+                        await opened.upstream.watch(self._watched[spec.name])
                 await opened.supervise(self._changed, self._updated)
         except ToolgateError as error:
             logger.warning("server %s: %s", spec.name, error)

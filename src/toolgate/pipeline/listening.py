@@ -14,7 +14,7 @@ import msgspec
 
 from toolgate.model.call import Call, Era, Notification, Result
 from toolgate.model.catalog import OfferKind
-from toolgate.model.errors import BadRequest, Fault, Limited
+from toolgate.model.errors import Fault, InvalidParams, Limited
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Endpoint, Row, Snapshot
 from toolgate.pipeline import route
@@ -112,6 +112,21 @@ class Hub:
                     stream.hear(Notification("notifications/resources/updated", params))
                     break
 
+    def relisted(self, server: str) -> None:
+        """A server says that its lists changed, and they are as they were: it may have taken a change back, or what
+        changed cannot be seen in a list. Whoever sees something of it is told."""
+        snapshot = self._current()
+        seen: dict[tuple[str, str, Row], bool] = {}
+        for stream in list(self._streams):
+            endpoint = snapshot.endpoints.get(stream.endpoint)
+            row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
+            for name in () if endpoint is None else sorted(stream.lists):
+                key = (stream.endpoint, name, row)
+                if key not in seen:
+                    seen[key] = _sees(endpoint, name, row, server)
+                if seen[key]:
+                    stream.hear(Notification(LISTS[name][0], b"{}"))
+
     def swapped(self, old: Snapshot, new: Snapshot) -> None:
         """Judges every stream by the new snapshot: tells it which of its lists changed, and ends it when its principal or
         endpoint is gone."""
@@ -176,6 +191,15 @@ class Hub:
             logger.warning("resource updates of server %s cannot be heard: %s", server, fault.message)
 
 
+def _sees(endpoint: Endpoint | None, name: str, row: Row, server: str) -> bool:
+    """Whether a list on this endpoint shows something of the server to who has this row."""
+    if endpoint is None:
+        return False
+    offered = {"tools": endpoint.tools, "prompts": endpoint.prompts, "resources": endpoint.resources}[name].values()
+    targets = (*offered, *endpoint.templates) if name == "resources" else offered
+    return any(target.server == server and access.allowed(row, target.part, target.bit) for target in targets)
+
+
 class _Wanted(msgspec.Struct):
     """The filter of `subscriptions/listen` (SPEC-DIGEST 2.10)."""
 
@@ -221,7 +245,7 @@ def _wanted(call: Call) -> _Wanted:
     try:
         return msgspec.json.decode(raw if raw is not None else b"null", type=_Wanted)
     except msgspec.DecodeError as error:
-        raise BadRequest(f"subscriptions/listen: `notifications`: {error}") from None
+        raise InvalidParams(f"subscriptions/listen: `notifications`: {error}") from None
 
 
 def _honoured(wanted: _Wanted, capabilities: Mapping[str, object]) -> frozenset[str]:

@@ -42,6 +42,7 @@ class Session:
         self._ids = itertools.count(1)
         self._level: str | None = None
         self._subscribed: frozenset[str] = frozenset()
+        self._subscribing = asyncio.Lock()
         self._aside: set[asyncio.Task[Any]] = set()
         self._has_id = False
         self.introduction: Introduction
@@ -91,11 +92,12 @@ class Session:
 
     async def subscribe(self, uris: frozenset[str]) -> None:
         """Makes the subscribed resources those of `uris`; what the server refuses is left out."""
-        for uri in uris - self._subscribed:
-            await self.ask("resources/subscribe", {"uri": jsonrpc.encode_raw(uri)})
-        for uri in self._subscribed - uris:
-            await self.ask("resources/unsubscribe", {"uri": jsonrpc.encode_raw(uri)})
-        self._subscribed = uris
+        async with self._subscribing:  # one wish after the other: the last one counts
+            for uri in uris - self._subscribed:
+                await self.ask("resources/subscribe", {"uri": jsonrpc.encode_raw(uri)})
+            for uri in self._subscribed - uris:
+                await self.ask("resources/unsubscribe", {"uri": jsonrpc.encode_raw(uri)})
+            self._subscribed = uris
 
     async def changes(self) -> AsyncIterator[Change]:
         """The stand-alone GET stream, re-opened when the server hangs up; ends when the server offers none.
