@@ -177,4 +177,14 @@ PROMISES: dict[str, Promise] = {
     "wire.ladder": Promise(
         "SPEC-DIGEST 2.6", "Whatever is wrong with a modern request together, the first rung that fails is told."
     ),
+    "wire.http": Promise(
+        "RFC 9112", "What is no HTTP request is refused or ends, is never carried out by half, and never fails the gateway."
+    ),
+    "wire.bounded": Promise(
+        "docs/reference/configuration.md",
+        "Heads, bodies and what frames them are bounded, and large bodies are taken only from those who are known.",
+    ),
+    "wire.trailers": Promise("RFC 9110 section 6.5.1", "What stands behind the body is never taken for a header."),
+    "wire.gone": Promise("SPEC-DIGEST 2.4", "A modern client that goes away leaves no call and no stream behind."),
+    "wire.rebinding": Promise("SPEC-DIGEST 8", "Hosts and web pages that are not named are refused on every path."),
 }
