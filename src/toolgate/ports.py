@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from toolgate.model.call import Call, Notification, Outbound, Result
 from toolgate.model.catalog import Change, Discovery
 from toolgate.model.declared import ServerSpec
+from toolgate.model.entities import Change as EntityChange
+from toolgate.model.entities import Entity
 from toolgate.model.identity import Credential, Grant, Principal
 from toolgate.model.records import CallRecord
 from toolgate.model.snapshot import Snapshot, Target
@@ -161,6 +163,48 @@ class Sessions(Protocol):
 
     def end(self, session: str, until: float, /) -> None:
         """Ends the session: `state` answers None from now on, also after a restart, until Unix time `until`."""
+        ...
+
+
+E = TypeVar("E", bound=Entity)
+
+
+class Transaction(Protocol):
+    """Reads and writes of records that happen all together or not at all. Every write leaves a Change behind."""
+
+    async def get(self, entity: type[E], name: str, /) -> E | None: ...
+
+    async def find(self, entity: type[E], /) -> tuple[E, ...]:
+        """All records of one kind, by name."""
+        ...
+
+    async def put(self, entity: E, /, *, expected: int) -> E:
+        """Stores a record and returns it with its new stamp. `expected` is the version that the writer saw, 0 for a new
+        one. Raises Conflict with the record that is there instead."""
+        ...
+
+    async def remove(self, entity: type[Entity], name: str, /, *, expected: int) -> None:
+        """Raises Conflict, also when there is no such record."""
+        ...
+
+
+class Store(Protocol):
+    """Where records live. Raises StoreFailed when the database cannot be reached or is full; nothing is half done."""
+
+    def transaction(self, actor: str, /, *, request: str = "") -> AbstractAsyncContextManager[Transaction]:
+        """Commits when the block ends, rolls back when it raises. `actor` is the principal's id, for the audit."""
+        ...
+
+    async def load(self) -> tuple[int, tuple[Entity, ...]]:
+        """Every record, and the `seq` of the last change that is in them."""
+        ...
+
+    async def changes(self, after: int, /, *, limit: int) -> tuple[EntityChange, ...]:
+        """The audit after this `seq`, oldest first."""
+        ...
+
+    async def wait(self, after: int, /) -> int:
+        """Until there is a change after this `seq`, by whichever process; its `seq`."""
         ...
 
 

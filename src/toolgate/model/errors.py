@@ -55,6 +55,18 @@ class ConfigError(ToolgateError):
         self.findings = findings
 
 
+class StoreFailed(ToolgateError):
+    """The database cannot be reached, is full, or is not ours. Calls go on from the snapshot; writes are refused."""
+
+
+class Conflict(ToolgateError):
+    """A write saw another version than there is. `current` is the record as it is now; None when there is none."""
+
+    def __init__(self, message: str, current: Any = None) -> None:
+        super().__init__(message)
+        self.current = current
+
+
 class Fault(ToolgateError):
     """Ends one call. `message` goes to the caller, `data` beside it on the wire; neither may hold a secret."""
 

@@ -1,0 +1,294 @@
+"""What a company keeps in its registry: one frozen Struct per kind of record. `control` makes and changes them, the
+store keeps them, the compiler turns them into what the data plane reads. Nothing here holds a secret in clear.
+
+Every record has an id of its own for ever (`srv_...`), a name that people use, unique within its kind, and a version
+that grows by one with each change: whoever changes it says which version it saw. `managed_by` is the label of the
+source that created it (`file:toolgate.yaml`); None means a person did, by API or command line.
+
+References between records are by name in what people write and by name here too: a rename is a new record, on purpose,
+since grants, URLs and public tool names are made of names.
+"""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+
+from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, Effect, EraChoice, PicksFrom, Sharing
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+class Sensitivity(StrEnum):
+    """How bad it is when data of this server gets out."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+
+class ServerState(StrEnum):
+    """`draft`: seen by its owners only. `live`: served. `paused`: listed nowhere, calls refused. `draining`: not
+    listed, calls in flight and of open sessions go on. `retired`: kept for the record."""
+
+    DRAFT = "draft"
+    LIVE = "live"
+    PAUSED = "paused"
+    DRAINING = "draining"
+    RETIRED = "retired"
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet."""
+
+    id: str = ""
+    version: int = 0
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    created_by: str = ""
+    updated_by: str = ""
+    managed_by: str | None = None
+
+
+class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all records share. `KIND` names the collection, `PREFIX` begins its ids."""
+
+    KIND: ClassVar[str] = ""
+    PREFIX: ClassVar[str] = ""
+
+    name: str
+    stamp: Stamp = Stamp()
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the registry says of one tool beyond what its server says: it may add what is missing and label the risk."""
+
+    description: str | None = None
+    title: str | None = None
+    hidden: bool = False
+    tags: tuple[str, ...] = ()
+    risk: str | None = None
+
+
+class Server(Entity, frozen=True, kw_only=True):
+    """An MCP server, or anything that a kind turns into one. `headers` hold literals or references, never secrets.
+
+    `owner` is a team. `links` are label -> https URL. `overrides` are by the server's own tool name.
+    """
+
+    KIND = "server"
+    PREFIX = "srv"
+
+    kind: str
+    settings: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    era: EraChoice = "auto"
+    sharing: Sharing | None = None
+    timeout: float = TIMEOUT_S
+    max_bytes: int = MAX_BYTES
+    owner: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    environment: Environment = Environment.DEVELOPMENT
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
+    links: dict[str, str] = {}
+    icon: str | None = None
+    state: ServerState = ServerState.LIVE
+    overrides: dict[str, Override] = {}
+
+
+class Virtual(Entity, frozen=True, kw_only=True):
+    """Chosen offers of several servers at one URL of their own."""
+
+    KIND = "virtual"
+    PREFIX = "vir"
+
+    offers: tuple[PicksFrom, ...]
+    owner: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    environment: Environment = Environment.DEVELOPMENT
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
+    state: ServerState = ServerState.LIVE
+
+
+class Team(Entity, frozen=True, kw_only=True):
+    """People and service accounts that belong together. Members of a team are members of its `parent` too, and so on
+    up.
+
+    `members` and `owners` are subjects: `user:NAME` or `service:NAME`; owners are members who may change the team.
+    """
+
+    KIND = "team"
+    PREFIX = "team"
+
+    description: str = ""
+    parent: str | None = None
+    members: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    cost_center: str | None = None
+
+
+class User(Entity, frozen=True, kw_only=True):
+    """A person. `name` is a login name; `email` is for people to read and never an identity."""
+
+    KIND = "user"
+    PREFIX = "usr"
+
+    display: str = ""
+    email: str | None = None
+    active: bool = True
+    groups: tuple[str, ...] = ()
+    """External groups that the identity provider says this person is in."""
+
+
+class ServiceAccount(Entity, frozen=True, kw_only=True):
+    """A program's identity, owned by a team."""
+
+    KIND = "service"
+    PREFIX = "svc"
+
+    description: str = ""
+    owner: str | None = None
+    active: bool = True
+    cost_center: str | None = None
+
+
+class Role(Entity, frozen=True, kw_only=True):
+    """A named set of permissions of the control plane (`rules.permissions`). Built-in roles are not records."""
+
+    KIND = "role"
+    PREFIX = "role"
+
+    description: str = ""
+    permissions: tuple[str, ...]
+
+
+class Binding(Entity, frozen=True, kw_only=True):
+    """Who has a role, and where. `subject` is `user:`, `service:`, `team:` or `group:NAME`; `scope` is `organisation`,
+    `team:NAME` or `server:NAME`."""
+
+    KIND = "binding"
+    PREFIX = "bnd"
+
+    subject: str
+    role: str
+    scope: str = "organisation"
+    expires: float | None = None
+
+
+class GroupMapping(Entity, frozen=True, kw_only=True):
+    """An external group (its `name`) and the teams that its members are in."""
+
+    KIND = "group"
+    PREFIX = "grp"
+
+    teams: tuple[str, ...] = ()
+
+
+class Key(Entity, frozen=True, kw_only=True):
+    """An API key, known by its keyed digest (hexadecimal). `owner` is `user:NAME` or `service:NAME`; None for a key
+    that stands for itself, as keys in files do.
+
+    Ceilings only ever narrow: `audiences` are endpoint names (`*` for all), `tools` globs over public tool names of
+    those, `networks` address ranges in CIDR form. Empty `audiences`, `tools` or `networks` would allow nothing, so they
+    are spelled out as `*`, `*` and `0.0.0.0/0`, `::/0` by whoever makes the key.
+    """
+
+    KIND = "key"
+    PREFIX = "key"
+
+    digest: str
+    owner: str | None = None
+    teams: tuple[str, ...] = ()
+    observer: bool = False
+    expires: float | None = None
+    audiences: tuple[str, ...] = ("*",)
+    tools: tuple[str, ...] = ("*",)
+    networks: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    cost_center: str | None = None
+    revoked: bool = False
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One test that a call must pass for its grant to count. Exactly one of the operators is set.
+
+    `argument` is a dotted path into the call's arguments. Instead of it, `client` (a glob over the client's name),
+    `networks` (CIDR) or `hours` (`HH:MM-HH:MM`) with `days` (`mon`..`sun`) and `zone` (IANA) may be tested.
+    """
+
+    argument: str | None = None
+    equals: Any = None
+    one_of: tuple[Any, ...] | None = None
+    prefix: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    client: str | None = None
+    networks: tuple[str, ...] | None = None
+    hours: str | None = None
+    days: tuple[str, ...] | None = None
+    zone: str | None = None
+
+
+class Grant(Entity, frozen=True, kw_only=True):
+    """Who may (or may not) see and call what. Deny beats allow; what no allow names is not allowed.
+
+    `subject` is `user:`, `service:`, `key:`, `team:` or `role:NAME`, or `everyone`. What is meant is named by globs
+    over servers and their offers, or by `tags` (of servers and tools) and `risks`; all that are given must fit.
+    """
+
+    KIND = "grant"
+    PREFIX = "grn"
+
+    subject: str
+    effect: Effect = "allow"
+    servers: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    expires: float | None = None
+    reason: str = ""
+
+
+class Secret(Entity, frozen=True, kw_only=True):
+    """A secret of the store (`store:NAME`), sealed with AES-256-GCM under the data key `key_id`; never shown again."""
+
+    KIND = "secret"
+    PREFIX = "sec"
+
+    sealed: str
+    key_id: str
+    description: str = ""
+
+
+ENTITIES: dict[str, type[Entity]] = {
+    entity.KIND: entity
+    for entity in (
+        Server, Virtual, Team, User, ServiceAccount, Role, Binding, GroupMapping, Key, Grant, Secret,
+    )
+}  # fmt: skip
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the audit: who changed what, when, and what it was before. `before` and `after` are JSON objects
+    without secrets; None where there was nothing. `seq` orders all changes of an installation."""
+
+    seq: int
+    at: float
+    actor: str
+    action: str
+    kind: str
+    id: str
+    name: str
+    before: msgspec.Raw | None
+    after: msgspec.Raw | None
+    request: str = ""
