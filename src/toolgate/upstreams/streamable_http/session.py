@@ -180,7 +180,10 @@ class Session:
         else:
             try:
                 if out.envelope.era is not Era.LEGACY:
-                    raise NoWayBack(f"{method} cannot be put to a client of the modern era")
+                    raise NoWayBack(
+                        f"server {self._server!r} asks {method[:100]}, which cannot be put to a client of "
+                        f"{out.envelope.version}: use a client of an older revision for this"
+                    )
                 reply = jsonrpc.response(request_id, await caller.ask(method, params))
             except Fault as fault:
                 reply = jsonrpc.error_response(request_id, faults.wire(fault).code, fault.message, fault.data)
