@@ -1,4 +1,5 @@
-"""Records in, Snapshot out: pure, and in slices. What did not change is reused, and the outcome is the same as from scratch."""
+"""Records in, Snapshot out: pure, and in slices. What did not change is reused, and the outcome is the same as from
+scratch."""
 
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
@@ -6,14 +7,16 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from toolgate.control.parts import Part, Placed, Run, listed, server_part, virtual_part
+from toolgate.control.parts import Part, Placed, Run, Side, by_key, listed, server_part, virtual_part
+from toolgate.control.slices import Pace, in_order
 from toolgate.model.catalog import Discovery, OfferKind
-from toolgate.model.declared import LOCAL_KEY, Declared, GrantSpec, KeySpec
+from toolgate.model.declared import LOCAL_KEY, Declared, GrantSpec, KeySpec, VirtualSpec
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Endpoint, Listed, Row, Snapshot, Target
 from toolgate.protocol import naming
 from toolgate.protocol.capabilities import merge_server
-from toolgate.rules import access
+from toolgate.rules import access, globs
+from toolgate.rules.access import Reach
 
 AGGREGATE = ""
 """The name of the endpoint that merges everything."""
@@ -32,13 +35,18 @@ class Source(msgspec.Struct, frozen=True):
     local: bytes | None
 
 
+Rights = tuple[tuple[tuple[str, bytes], ...], tuple[tuple[str, str], ...]]
+"""What a row says, as a value: its parts, and the denied URIs as globs."""
+
+
 class Compiled(msgspec.Struct, frozen=True, eq=False):
-    """A snapshot with the parts that the next compilation may reuse."""
+    """A snapshot with what the next compilation may reuse. `named` holds what each reach names, by part."""
 
     snapshot: Snapshot
     source: Source
     parts: Mapping[str, Part]
-    part_rows: Mapping[tuple[tuple[GrantSpec, ...], str], bytes]
+    named: Mapping[Reach, Mapping[str, int]]
+    rows: Mapping[Rights, Row]
 
 
 def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
@@ -52,50 +60,50 @@ def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
 
 
 def compile_steps(source: Source, previous: Compiled | None = None) -> Generator[None, None, Compiled]:
-    """Yields between slices of a few hundred microseconds; returns the outcome."""
+    """Yields between slices of a millisecond or two; returns the outcome."""
     parts = yield from _parts(source, previous)
     endpoints = yield from _endpoints(source, parts, previous)
-    principals = _principals(source)
-    rows, part_rows = yield from _rows(source.declared.grants, principals, parts, previous)
+    principals = yield from _principals(source)
+    named = yield from _named(source.declared.grants, parts, previous)
+    rows, shared = yield from _rows(source.declared.grants, principals, named, previous)
     generation = 1 if previous is None else previous.snapshot.generation + 1
     snapshot = Snapshot(generation, endpoints, principals, rows, dict(source.notes))
-    return Compiled(snapshot, source, parts, part_rows)
+    return Compiled(snapshot, source, parts, named, shared)
 
 
 def _parts(source: Source, previous: Compiled | None) -> Generator[None, None, dict[str, Part]]:
     parts: dict[str, Part] = {}
+    servers_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.servers}
     for spec in source.declared.servers:
         discovery = source.discoveries.get(spec.name)
         if discovery is None:
             continue
-        if previous is not None and _same_server(spec.name, source, previous.source) and spec.name in previous.parts:
-            parts[spec.name] = previous.parts[spec.name]
-        else:
-            parts[spec.name] = yield from server_part(spec, discovery, source.runs[spec.name])
-    for virtual in source.declared.virtual:
-        if previous is not None and virtual in previous.source.declared.virtual:
-            sources = {picks.server for picks in virtual.offers}
-            if all(parts.get(name) is previous.parts.get(name) for name in sources):
-                parts[virtual.name] = previous.parts[virtual.name]
-                continue
-        parts[virtual.name] = yield from virtual_part(virtual, parts)
+        known = None if previous is None or servers_before.get(spec.name) != spec else previous.parts.get(spec.name)
+        if known is None or previous is None or not _same(spec.name, source, previous.source):
+            known = yield from server_part(spec, discovery, source.runs[spec.name])
+        parts[spec.name] = known
+    virtual_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.virtual}
+    for spec in source.declared.virtual:
+        known = None if previous is None or virtual_before.get(spec.name) != spec else previous.parts.get(spec.name)
+        if known is None or previous is None or not _same_sources(spec, parts, previous.parts):
+            known = yield from virtual_part(spec, parts)
+        parts[spec.name] = known
     return parts
 
 
-def _same_server(name: str, now: Source, before: Source) -> bool:
-    same_spec = _spec(now, name) is _spec(before, name)
-    return (
-        same_spec and now.discoveries[name] is before.discoveries.get(name) and now.runs[name] is before.runs.get(name)
-    )
+def _same(name: str, now: Source, before: Source) -> bool:
+    """The very objects: comparing ten thousand definitions would cost as much as compiling them."""
+    return now.discoveries[name] is before.discoveries.get(name) and now.runs[name] is before.runs.get(name)
 
 
-def _spec(source: Source, name: str) -> Any:
-    return next((spec for spec in source.declared.servers if spec.name == name), None)
+def _same_sources(spec: VirtualSpec, now: Mapping[str, Part], before: Mapping[str, Part]) -> bool:
+    return all(now.get(picks.server) is before.get(picks.server) for picks in spec.offers)
 
 
 def _endpoints(
     source: Source, parts: Mapping[str, Part], previous: Compiled | None
 ) -> Generator[None, None, dict[str, Endpoint]]:
+    pace = Pace()
     endpoints: dict[str, Endpoint] = {}
     names = [spec.name for spec in (*source.declared.servers, *source.declared.virtual)]
     for name in names:
@@ -106,8 +114,9 @@ def _endpoints(
             endpoints[name] = previous.snapshot.endpoints[name]
         else:
             endpoints[name] = _own_endpoint(part)
+        if pace.spent(5):
             yield
-    members = [parts[name] for name in sorted(names) if name in parts]
+    members = [parts[name] for name in sorted(parts)]
     before = None if previous is None else [previous.parts[name] for name in sorted(previous.parts)]
     if previous is not None and before == members:
         endpoints[AGGREGATE] = previous.snapshot.endpoints[AGGREGATE]
@@ -122,33 +131,21 @@ def _empty(name: str) -> Endpoint:
     return Endpoint(name, {}, {}, {}, (), {}, kinds, None, WeakKeyDictionary())
 
 
+def _own_endpoint(part: Part) -> Endpoint:
+    own = part.own
+    return Endpoint(
+        part.name, own.tools, own.prompts, own.resources,
+        own.templates if part.unlisted is None else (*own.templates, part.unlisted),
+        own.lists, _capabilities([part]), part.instructions, WeakKeyDictionary(),
+    )  # fmt: skip
+
+
 def _capabilities(parts: Sequence[Part]) -> Mapping[str, Any]:
-    kinds = {place.offer.kind for part in parts for place in part.placed}
     named = {OfferKind.TOOL: "tools", OfferKind.PROMPT: "prompts"}
     return merge_server(
         (raw for part in parts for raw in part.capabilities),
-        kinds=frozenset(named.get(kind, "resources") for kind in kinds),
+        kinds=frozenset(named.get(kind, "resources") for part in parts for kind in part.own.lists),
     )
-
-
-def _own_endpoint(part: Part) -> Endpoint:
-    targets = [(place.offer.kind, place.own) for place in part.placed]
-    templates = tuple(target for kind, target in targets if kind is OfferKind.TEMPLATE)
-    return Endpoint(
-        part.name,
-        _by_public(targets, OfferKind.TOOL),
-        _by_public(targets, OfferKind.PROMPT),
-        _by_public(targets, OfferKind.RESOURCE),
-        templates if part.unlisted is None else (*templates, part.unlisted),
-        part.own,
-        _capabilities([part]),
-        part.instructions,
-        WeakKeyDictionary(),
-    )
-
-
-def _by_public(targets: Sequence[tuple[OfferKind, Target]], kind: OfferKind) -> dict[str, Target]:
-    return {target.public: target for own, target in targets if own is kind}
 
 
 def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
@@ -158,21 +155,18 @@ def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
     resources: dict[str, Target] = {}
     templates: list[Target] = []
     lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
+    pace = Pace()
     for part in members:
-        targets = [(place.offer.kind, place.merged) for place in part.placed]
-        tools.update(_by_public(targets, OfferKind.TOOL))
-        prompts.update(_by_public(targets, OfferKind.PROMPT))
-        yield
-        for kind, lines in part.merged.items():
-            if kind is not OfferKind.RESOURCE:
-                lists[kind].extend(lines)
-        templates.extend(target for kind, target in targets if kind is OfferKind.TEMPLATE)
-        for place in part.placed:
-            if place.offer.kind is OfferKind.RESOURCE:
-                target = _distinct(place, resources)
-                resources[target.public] = target
-                lists[OfferKind.RESOURCE].append(listed(place, target))
-        yield
+        side = part.merged
+        if pace.spent(5 + len(part.placed) // 20):
+            yield
+        tools.update(side.tools)
+        prompts.update(side.prompts)
+        templates.extend(side.templates)
+        apart = yield from _apart(part, resources)
+        resources.update(side.resources if apart is None else apart.resources)
+        for kind, lines in side.lists.items():
+            lists[kind].extend(lines if kind is not OfferKind.RESOURCE or apart is None else apart.lists[kind])
     lines_of = {kind: tuple(lines) for kind, lines in lists.items() if lines}
     return Endpoint(
         AGGREGATE, tools, prompts, resources, tuple(templates), lines_of, _capabilities(members), None,
@@ -180,15 +174,39 @@ def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
     )  # fmt: skip
 
 
-def _distinct(place: Placed, taken: Mapping[str, Target]) -> Target:
+def _apart(part: Part, taken: Mapping[str, Target]) -> Generator[None, None, Side | None]:
+    """The resources of a part of which some have URIs that others have taken; None when none has."""
+    if taken.keys().isdisjoint(part.merged.resources):
+        return None
+    pace = Pace()
+    resources: dict[str, Target] = {}
+    lines: list[Listed] = []
+    for place in part.placed:
+        if place.offer.kind is OfferKind.RESOURCE:
+            if pace.spent(1):
+                yield
+            target = _distinct(place, part.merged.resources, taken)
+            resources[target.public] = target
+            lines.append(listed(place, target))
+    ordered = yield from in_order(lines, key=by_key)
+    return Side({}, {}, resources, (), {OfferKind.RESOURCE: tuple(ordered)})
+
+
+def _distinct(place: Placed, own: Mapping[str, Target], taken: Mapping[str, Target]) -> Target:
     target = place.merged
     if target.public not in taken:
         return target
-    return msgspec.structs.replace(target, public=naming.distinct_uri(target.part, target.public))
+    public = naming.distinct_uri(target.part, target.public, own, taken)
+    return msgspec.structs.replace(target, public=public)
 
 
-def _principals(source: Source) -> dict[bytes, Principal]:
-    principals = {key.digest: _principal(key) for key in source.declared.keys}
+def _principals(source: Source) -> Generator[None, None, dict[bytes, Principal]]:
+    pace = Pace()
+    principals: dict[bytes, Principal] = {}
+    for key in source.declared.keys:
+        if pace.spent(1):
+            yield
+        principals[key.digest] = _principal(key)
     if source.local is not None:
         principals[source.local] = Principal(f"key:{LOCAL_KEY}", LOCAL_KEY, observer=True)
     return principals
@@ -198,43 +216,83 @@ def _principal(key: KeySpec) -> Principal:
     return Principal(f"key:{key.name}", key.name, tuple(sorted(key.teams)), key.observer, key.expires)
 
 
+def _named(
+    grants: Sequence[GrantSpec], parts: Mapping[str, Part], previous: Compiled | None
+) -> Generator[None, None, dict[Reach, dict[str, int]]]:
+    """What each reach names, by part; parts of which it names nothing are left out."""
+    pace = Pace()
+    named: dict[Reach, dict[str, int]] = {}
+    for reach in dict.fromkeys(access.reach(grant) for grant in grants):
+        known = None if previous is None else previous.named.get(reach)
+        by_part = named[reach] = {}
+        for name, part in parts.items():
+            if pace.spent(1):
+                yield
+            if known is not None and previous is not None and previous.parts.get(name) is part:
+                bits = known.get(name, 0)
+            else:
+                bits = yield from _named_of(part, reach, pace)
+            if bits:
+                by_part[name] = bits
+    return named
+
+
+def _named_of(part: Part, reach: Reach, pace: Pace) -> Generator[None, None, int]:
+    bits = 0
+    for names in part.names:
+        for (server, kind), own in names.items():
+            globs_of_kind = access.chosen(reach, kind)
+            if globs_of_kind and access.names_server(reach, server):
+                for glob in globs_of_kind:
+                    bits |= access.named(glob, own)
+                    if pace.spent(1 if globs.is_literal(glob) else 1 + len(own) // 10):
+                        yield
+    return bits
+
+
 def _rows(
     grants: Sequence[GrantSpec],
     principals: Mapping[bytes, Principal],
-    parts: Mapping[str, Part],
+    named: Mapping[Reach, Mapping[str, int]],
     previous: Compiled | None,
-) -> Generator[None, None, tuple[dict[str, Row], dict[tuple[tuple[GrantSpec, ...], str], bytes]]]:
-    """One row per set of applicable grants, shared by all principals with the same set; its parts are reused."""
-    known: dict[tuple[tuple[GrantSpec, ...], str], bytes] = {}
-    by_grants: dict[tuple[GrantSpec, ...], Row] = {}
+) -> Generator[None, None, tuple[dict[str, Row], dict[Rights, Row]]]:
+    """One row per set of rights, shared by all principals that have them, and the very same object as before where
+    there was one: what is rendered for a row lives as long as the row."""
+    pace = Pace()
+    places = access.by_subject(grants)
+    reached = [named[access.reach(grant)] for grant in grants]
+    by_grants: dict[tuple[int, ...], Row] = {}
+    shared: dict[Rights, Row] = {}
     rows: dict[str, Row] = {}
     for principal in principals.values():
-        applicable = access.applicable(principal.subjects, grants)
+        applicable = access.applicable(principal.subjects, places)
         row = by_grants.get(applicable)
         if row is None:
-            for name, part in parts.items():
-                key = (applicable, name)
-                if previous is not None and previous.parts.get(name) is part and key in previous.part_rows:
-                    known[key] = previous.part_rows[key]
-                else:
-                    known[key] = access.part_bits(applicable, part.known)
-                    yield
-            row = by_grants[applicable] = _row(applicable, parts, known, previous, principal)
+            rights = yield from _rights(applicable, grants, reached, pace)
+            row = shared.get(rights) or (None if previous is None else previous.rows.get(rights)) or _row(rights)
+            by_grants[applicable] = shared[rights] = row
         rows[principal.id] = row
-    return rows, known
+        if pace.spent(1 + len(applicable) // 100):
+            yield
+    return rows, shared
 
 
-def _row(
-    applicable: tuple[GrantSpec, ...],
-    parts: Mapping[str, Part],
-    known: Mapping[tuple[tuple[GrantSpec, ...], str], bytes],
-    previous: Compiled | None,
-    principal: Principal,
-) -> Row:
-    """The row itself; the very same object as before when nothing in it changed, so that its rendered pages stay."""
-    own = {name: known[applicable, name] for name in parts}
-    denied = access.denied_uris(applicable)
-    before = None if previous is None else previous.snapshot.rows.get(principal.id)
-    if before is not None and before.parts == own and before.denied_uris == denied:
-        return before
-    return Row(own, denied)
+def _rights(
+    applicable: tuple[int, ...], grants: Sequence[GrantSpec], reached: Sequence[Mapping[str, int]], pace: Pace
+) -> Generator[None, None, Rights]:
+    allows: dict[str, int] = {}
+    denies: dict[str, int] = {}
+    for place in applicable:
+        side = allows if grants[place].effect == "allow" else denies
+        for name, bits in reached[place].items():
+            side[name] = side.get(name, 0) | bits
+        if pace.spent(1 + len(reached[place]) // 10):
+            yield
+    folded = [(name, access.fold(allows[name], denies.get(name, 0))) for name in sorted(allows)]
+    parts = tuple((name, bits) for name, bits in folded if bits)
+    return parts, access.denied_uris(grants[place] for place in applicable)
+
+
+def _row(rights: Rights) -> Row:
+    parts, denied = rights
+    return Row(dict(parts), tuple((globs.compiled(server), globs.compiled(uri)) for server, uri in denied))

@@ -5,24 +5,25 @@ thousand tools never holds the event loop for long.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Container, Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from toolgate.control.slices import Pace, in_order
 from toolgate.model.call import Fields
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import Pick, PicksFrom, ServerSpec, VirtualSpec
 from toolgate.model.snapshot import Listed, MirroredParam, Target
 from toolgate.protocol import bridge, jsonrpc, mirror, naming, uritemplate
 from toolgate.rules import globs
-from toolgate.rules.access import Known
-
-SLICE = 100
-"""Offers compiled between two yields."""
+from toolgate.rules.access import Names
 
 ANY_URI = "*"
 """The name under which grants see the resources that a server serves without listing them."""
+
+_PIECE = 1000
+"""Names that are held against a grant's globs in one go."""
 
 Run = Callable[[Any, Any], Awaitable[Any]]
 
@@ -36,86 +37,133 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     definition: Fields
 
 
-class Part(msgspec.Struct, frozen=True, eq=False):
-    """A server or virtual server, ready for every endpoint that shows it. `known` is what grants decide on, by bit.
+class Side(msgspec.Struct, frozen=True, eq=False):
+    """A part as one endpoint shows it: its targets by public name, and the lines of its lists in order."""
 
-    `own` and `merged` are its list lines under plain and under prefixed names.
+    tools: Mapping[str, Target]
+    prompts: Mapping[str, Target]
+    resources: Mapping[str, Target]
+    templates: tuple[Target, ...]
+    lists: Mapping[OfferKind, tuple[Listed, ...]]
+
+
+class Part(msgspec.Struct, frozen=True, eq=False):
+    """A server or virtual server, ready for every endpoint that shows it. `names` is what grants decide on.
+
+    `own` has plain names, `merged` those of the aggregate. `unlisted` stands for the resources that a server serves
+    without listing them; None where it has none.
     """
 
     name: str
     placed: tuple[Placed, ...]
-    known: tuple[Known, ...]
-    own: Mapping[OfferKind, tuple[Listed, ...]]
-    merged: Mapping[OfferKind, tuple[Listed, ...]]
+    names: tuple[Names, ...]
+    own: Side
+    merged: Side
     unlisted: Target | None
     capabilities: tuple[bytes, ...]
     instructions: str | None
 
 
-Step = Generator[None, None, Part]
-
-
-def server_part(spec: ServerSpec, discovery: Discovery, run: Run) -> Step:
-    """The part of one real server. Tools whose `x-mcp-header` annotations are invalid are left out (SPEC-DIGEST 2.3)."""
+def server_part(spec: ServerSpec, discovery: Discovery, run: Run) -> Generator[None, None, Part]:
+    """The part of one real server. Tools whose `x-mcp-header` annotations are invalid are left out (SPEC-DIGEST 2.3);
+    of several offers of one name, only the first is taken: no other could ever be called."""
+    pace = Pace()
     placed: list[Placed] = []
-    known: list[Known] = []
-    offers = sorted(discovery.offers, key=lambda offer: (offer.kind.value, offer.name))
-    for count, offer in enumerate(offers):
-        if count % SLICE == 0:
-            yield
+    names = _Names()
+    taken: set[str] = set()
+    offers = yield from in_order(discovery.offers, key=_by_kind_and_name)
+    before: tuple[str, str] | None = None
+    for offer in offers:
         mirrored = _mirrored(offer)
-        if mirrored is None:
+        if pace.spent(1 + len(offer.definition.get("inputSchema", b"")) // 1000):
+            yield
+        if mirrored is None or _by_kind_and_name(offer) == before:
             continue
-        bit = len(known)
-        own = _target(spec.name, bit, spec, offer, offer.name, run, mirrored)
-        merged = _target(spec.name, bit, spec, offer, _merged_name(spec.name, offer), run, mirrored)
-        known.append(Known(bit, offer.kind, ((spec.name, offer.name),)))
+        before = _by_kind_and_name(offer)
+        bit = len(placed)
+        own = _target(spec, bit, offer, run, mirrored)
+        merged = msgspec.structs.replace(own, public=_merged_name(spec.name, offer.kind, offer.name, taken))
+        taken.add(merged.public)
+        names.add(spec.name, offer.kind, offer.name, bit)
         placed.append(Placed(offer, own, merged, offer.definition))
     unlisted = None
-    if b'"resources"' in discovery.capabilities:
+    if "resources" in jsonrpc.fields(discovery.capabilities, "capabilities"):
         unlisted = Target(
-            spec.name, len(known), spec.name, OfferKind.RESOURCE, ANY_URI, ANY_URI, run, spec.timeout,
+            spec.name, len(placed), spec.name, OfferKind.RESOURCE, ANY_URI, ANY_URI, run, spec.timeout,
             pattern=re.compile(".*", re.DOTALL),
         )  # fmt: skip
-        known.append(Known(len(known), OfferKind.RESOURCE, ((spec.name, ANY_URI),)))
-    own_lists = yield from _listed(placed, "own")
-    merged_lists = yield from _listed(placed, "merged")
+        names.add(spec.name, OfferKind.RESOURCE, ANY_URI, len(placed))
+    own_side = yield from _side(placed, [place.own for place in placed])
+    merged_side = yield from _side(placed, [place.merged for place in placed])
     return Part(
-        spec.name, tuple(placed), tuple(known), own_lists, merged_lists, unlisted,
+        spec.name, tuple(placed), names.slices(), own_side, merged_side, unlisted,
         (discovery.capabilities,), discovery.instructions,
     )  # fmt: skip
 
 
-def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part]) -> Step:
-    """The part of one virtual server, from the parts of its servers; those that are not known yet are left out."""
-    placed: list[Placed] = []
-    known: list[Known] = []
-    sources = [(picks, parts[picks.server]) for picks in spec.offers if picks.server in parts]
-    for picks, source in sources:
-        for count, candidate in enumerate(source.placed):
-            if count % SLICE == 0:
+def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part]) -> Generator[None, None, Part]:
+    """The part of one virtual server, from the parts of its servers; those that are not known yet are left out.
+
+    Where globs choose offers of one name from several servers, the first keeps it, and those after it are called as on
+    the aggregate. What is chosen by its very name goes before all that globs choose: no server can take it away.
+    """
+    pace = Pace()
+    by_name: list[tuple[Placed, Pick]] = []
+    by_glob: list[tuple[Placed, Pick]] = []
+    for picks in spec.offers:
+        for candidate in parts[picks.server].placed if picks.server in parts else ():
+            if pace.spent(1):
                 yield
             pick = _picked(picks, candidate.offer)
             if pick is not None:
-                place = _renamed(spec.name, len(known), candidate, pick)
-                placed.append(place)
-                names = ((spec.name, place.own.public), (candidate.own.server, candidate.offer.name))
-                known.append(Known(len(known), candidate.offer.kind, names))
-    own_lists = yield from _listed(placed, "own")
-    merged_lists = yield from _listed(placed, "merged")
-    capabilities = tuple(raw for _, source in sources for raw in source.capabilities)
-    return Part(spec.name, tuple(placed), tuple(known), own_lists, merged_lists, None, capabilities, spec.description)
+                (by_name if globs.is_literal(pick.name) else by_glob).append((candidate, pick))
+    placed: list[Placed] = []
+    names = _Names()
+    taken = _Taken()
+    for candidate, pick in (*by_name, *by_glob):
+        if pace.spent(1):
+            yield
+        place = _renamed(spec.name, len(placed), candidate, pick, taken)
+        names.add(spec.name, candidate.offer.kind, place.own.public, len(placed))
+        names.add(candidate.own.server, candidate.offer.kind, candidate.offer.name, len(placed))
+        placed.append(place)
+    own = yield from _side(placed, [place.own for place in placed])
+    merged = yield from _side(placed, [place.merged for place in placed])
+    capabilities = tuple(
+        raw for picks in spec.offers if picks.server in parts for raw in parts[picks.server].capabilities
+    )
+    return Part(spec.name, tuple(placed), names.slices(), own, merged, None, capabilities, spec.description)
 
 
-def _target(
-    part: str, bit: int, spec: ServerSpec, offer: Offer, public: str, run: Run, mirrored: tuple[MirroredParam, ...]
-) -> Target:
+class _Names:
+    """Collects the names of one part's targets, in pieces that are judged in one go each."""
+
+    def __init__(self) -> None:
+        self._pieces: list[dict[tuple[str, OfferKind], dict[str, int]]] = []
+        self._count = 0
+
+    def add(self, server: str, kind: OfferKind, name: str, bit: int) -> None:
+        if self._count % _PIECE == 0:
+            self._pieces.append({})
+        self._count += 1
+        names = self._pieces[-1].setdefault((server, kind), {})
+        names[name] = names.get(name, 0) | 1 << bit
+
+    def slices(self) -> tuple[Names, ...]:
+        return tuple(self._pieces)
+
+
+def _by_kind_and_name(offer: Offer) -> tuple[str, str]:
+    return (offer.kind.value, offer.name)
+
+
+def _target(spec: ServerSpec, bit: int, offer: Offer, run: Run, mirrored: tuple[MirroredParam, ...]) -> Target:
     pattern = uritemplate.pattern(offer.name) if offer.kind is OfferKind.TEMPLATE else None
-    return Target(part, bit, spec.name, offer.kind, offer.name, public, run, spec.timeout, mirrored, pattern)
+    return Target(spec.name, bit, spec.name, offer.kind, offer.name, offer.name, run, spec.timeout, mirrored, pattern)
 
 
-def _merged_name(part: str, offer: Offer) -> str:
-    return naming.prefixed(part, offer.name) if offer.kind in (OfferKind.TOOL, OfferKind.PROMPT) else offer.name
+def _merged_name(part: str, kind: OfferKind, name: str, taken: Container[str]) -> str:
+    return naming.prefixed(part, name, taken) if kind in (OfferKind.TOOL, OfferKind.PROMPT) else name
 
 
 def _mirrored(offer: Offer) -> tuple[MirroredParam, ...] | None:
@@ -134,29 +182,61 @@ def _picked(picks: PicksFrom, offer: Offer) -> Pick | None:
     return next((pick for pick in choices if globs.matches(pick.name, offer.name)), None)
 
 
-def _renamed(part: str, bit: int, source: Placed, pick: Pick) -> Placed:
+class _Taken:
+    """The names that one part has given already: on its own endpoint by kind, and on the aggregate."""
+
+    def __init__(self) -> None:
+        self.own: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
+        self.merged: set[str] = set()
+
+
+def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> Placed:
     offer = source.offer
-    public = pick.rename or offer.name
+    kind, public = offer.kind, pick.rename or offer.name
+    own_taken = taken.own[kind]
+    # A template cannot be renamed: what is read is found by its pattern.
+    if public in own_taken and kind is not OfferKind.TEMPLATE:
+        given = naming.distinct_uri if kind is OfferKind.RESOURCE else naming.prefixed
+        public = given(source.own.server, offer.name, own_taken)
+    own_taken.add(public)
     definition = offer.definition
     if pick.description is not None:
         definition = {**definition, "description": jsonrpc.encode_raw(pick.description)}
-    named = Offer(offer.kind, public, definition)
     own = msgspec.structs.replace(source.own, part=part, bit=bit, public=public)
-    merged = msgspec.structs.replace(source.own, part=part, bit=bit, public=_merged_name(part, named))
+    merged = msgspec.structs.replace(own, public=_merged_name(part, kind, public, taken.merged))
+    taken.merged.add(merged.public)
     return Placed(offer, own, merged, definition)
 
 
-def _listed(placed: list[Placed], side: str) -> Generator[None, None, Mapping[OfferKind, tuple[Listed, ...]]]:
+def _side(placed: Sequence[Placed], targets: Sequence[Target]) -> Generator[None, None, Side]:
+    pace = Pace()
+    by_name: dict[OfferKind, dict[str, Target]] = {kind: {} for kind in OfferKind}
     lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
-    for count, place in enumerate(placed):
-        if count % SLICE == 0:
+    templates: list[Target] = []
+    for place, target in zip(placed, targets, strict=True):
+        kind = place.offer.kind
+        line = listed(place, target)
+        if pace.spent(1 + len(line.modern) // 2000):
             yield
-        target = place.own if side == "own" else place.merged
-        lists[place.offer.kind].append(listed(place, target))
-    return {kind: tuple(sorted(lines, key=lambda line: line.key)) for kind, lines in lists.items() if lines}
+        lists[kind].append(line)
+        if kind is OfferKind.TEMPLATE:
+            templates.append(target)
+        else:
+            by_name[kind][target.public] = target
+    ordered: dict[OfferKind, tuple[Listed, ...]] = {}
+    for kind, lines in lists.items():
+        if lines:
+            ordered[kind] = tuple((yield from in_order(lines, key=by_key)))
+    tools, prompts, resources = (by_name[kind] for kind in (OfferKind.TOOL, OfferKind.PROMPT, OfferKind.RESOURCE))
+    return Side(tools, prompts, resources, tuple(templates), ordered)
 
 
 _MEMBER = {OfferKind.RESOURCE: "uri", OfferKind.TEMPLATE: "uriTemplate"}
+
+
+def by_key(line: Listed) -> tuple[str, str]:
+    """The order of lists: by part, then by public name."""
+    return line.key
 
 
 def listed(place: Placed, target: Target) -> Listed:

@@ -57,7 +57,10 @@ class Publisher:
             return
         old, self._compiled = self._compiled.snapshot, compiled
         for swapped in self._swapped:
-            swapped(old, compiled.snapshot)
+            try:
+                swapped(old, compiled.snapshot)
+            except Exception:
+                logger.exception("the new configuration is in force, but not all of it was noticed by everyone")
 
     async def _compile(self) -> Compiled:
         steps = compile_steps(self._source(), self._compiled)

@@ -14,7 +14,7 @@ class OfferKind(StrEnum):
     TEMPLATE = "resourceTemplates"
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """One definition, verbatim. `name` is the upstream's own: a tool's or prompt's name, a URI, or a URI template."""
 
     kind: OfferKind

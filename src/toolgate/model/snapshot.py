@@ -9,7 +9,7 @@ from toolgate.model.catalog import OfferKind
 from toolgate.model.identity import Principal
 
 
-class MirroredParam(msgspec.Struct, frozen=True):
+class MirroredParam(msgspec.Struct, frozen=True, gc=False):
     """One argument that must be mirrored in `Mcp-Param-<token>` (SPEC-DIGEST 2.3). `header` is that name in lower case;
     `path` are property names from the root."""
 
@@ -19,7 +19,7 @@ class MirroredParam(msgspec.Struct, frozen=True):
     type: str
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(msgspec.Struct, frozen=True, gc=False):
     """One offer seen from inside. `part` and `bit` are its place in every row; `server` and `name` are the upstream's
     own, `public` the name on its endpoint.
 

@@ -38,7 +38,8 @@ def resource(endpoint: Endpoint, row: Row, uri: str) -> Target | None:
         if candidate.pattern.fullmatch(uri) is None:
             continue
         refused = candidate
-        if access.allowed(row, candidate.part, candidate.bit) and not access.uri_denied(row, candidate.server, uri):
+        names = (candidate.part, candidate.server)
+        if access.allowed(row, candidate.part, candidate.bit) and not access.uri_denied(row, names, uri):
             return candidate
     if refused is not None and access.allowed(row, refused.part, refused.bit):
         return None

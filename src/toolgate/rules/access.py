@@ -1,8 +1,12 @@
 """Who may see and call what: grants folded into one row of bits per principal set (default deny, deny beats
-allow, no exemptions). Listing and calling read the same row."""
+allow, no exemptions). Listing and calling read the same row.
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+A set of targets is a whole number here, bit i for target i: folding thousands of them is one operation.
+"""
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -11,13 +15,22 @@ from toolgate.model.declared import EVERYONE, GrantSpec
 from toolgate.model.snapshot import Row
 from toolgate.rules import globs
 
+Names = Mapping[tuple[str, OfferKind], Mapping[str, int]]
+"""The targets of one part as grants see them: by server and kind, each name with the bits of what is called so there. A
+target of a virtual server stands under both of its names."""
 
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """One target as grants see it: its bit, its kind, and every (server, name) under which a grant may name it."""
 
-    bit: int
-    kind: OfferKind
-    names: tuple[tuple[str, str], ...]
+class Reach(msgspec.Struct, frozen=True):
+    """What a grant names, whoever it is for and whether it allows or denies: grants of equal reach share their work."""
+
+    servers: tuple[str, ...]
+    tools: tuple[str, ...]
+    prompts: tuple[str, ...]
+    resources: tuple[str, ...]
+
+
+def reach(grant: GrantSpec) -> Reach:
+    return Reach(grant.servers, grant.tools, grant.prompts, grant.resources)
 
 
 def allowed(row: Row, part: str, bit: int) -> bool:
@@ -27,61 +40,86 @@ def allowed(row: Row, part: str, bit: int) -> bool:
     return index < len(bits) and bool(bits[index] >> (bit & 7) & 1)
 
 
-def applicable(subjects: Iterable[str], grants: Sequence[GrantSpec]) -> tuple[GrantSpec, ...]:
-    """The grants that hold for a principal with these subjects: principals with equal answers share one row."""
-    own = {*subjects, EVERYONE}
-    return tuple(grant for grant in grants if grant.subject in own)
+def by_subject(grants: Sequence[GrantSpec]) -> dict[str, list[int]]:
+    """The places in `grants` of each subject's own."""
+    places: dict[str, list[int]] = {}
+    for place, grant in enumerate(grants):
+        places.setdefault(grant.subject, []).append(place)
+    return places
 
 
-def part_bits(grants: Sequence[GrantSpec], targets: Sequence[Known]) -> bytes:
-    """The bits of one part for everyone for whom exactly `grants` hold."""
-    bits = bytearray((len(targets) + 7) // 8)
-    allows = [_Matcher(grant) for grant in grants if grant.effect == "allow"]
-    denies = [_Matcher(grant) for grant in grants if grant.effect == "deny"]
-    for target in targets:
-        if _any(allows, target) and not _any(denies, target):
-            bits[target.bit >> 3] |= 1 << (target.bit & 7)
-    return bytes(bits)
+def applicable(subjects: Iterable[str], places: Mapping[str, Sequence[int]]) -> tuple[int, ...]:
+    """The places of the grants that hold for a principal with these subjects, in order. `places` is `by_subject`."""
+    return tuple(sorted(place for subject in {*subjects, EVERYONE} for place in places.get(subject, ())))
 
 
-def denied_uris(grants: Sequence[GrantSpec]) -> tuple[tuple[Any, Any], ...]:
-    """(server pattern, URI pattern) of every deny on resources."""
-    return tuple(
-        (globs.compiled(server), globs.compiled(uri))
+def chosen(within: Reach, kind: OfferKind) -> tuple[str, ...]:
+    """The globs of a reach that are about this kind."""
+    if kind is OfferKind.TOOL:
+        return within.tools
+    return within.prompts if kind is OfferKind.PROMPT else within.resources
+
+
+def names_server(within: Reach, server: str) -> bool:
+    return any(globs.matches(glob, server) for glob in within.servers)
+
+
+def named(glob: str, names: Mapping[str, int]) -> int:
+    """The bits of the names that the glob matches."""
+    if globs.is_literal(glob):
+        return names.get(glob, 0)
+    bits = 0
+    fullmatch = globs.compiled(glob).fullmatch
+    for name, own in names.items():
+        if glob == "*" or fullmatch(name) is not None:
+            bits |= own
+    return bits
+
+
+def fold(allowed: int, denied: int) -> bytes:
+    """The row of one part: what is allowed and not denied. Without trailing zeros, so that rights are equal bytes
+    whatever else there is."""
+    rights = allowed & ~denied
+    return rights.to_bytes((rights.bit_length() + 7) // 8, "little")
+
+
+def denied_uris(grants: Iterable[GrantSpec]) -> tuple[tuple[str, str], ...]:
+    """(server glob, URI glob) of every deny on resources, each once; an escaped glob stands for the plain one too."""
+    pairs = (
+        (server, spelling)
         for grant in grants
         if grant.effect == "deny"
         for server in grant.servers
         for uri in grant.resources
+        for spelling in (uri, unquote(uri))
+    )
+    return tuple(dict.fromkeys(pairs))
+
+
+def uri_denied(row: Row, servers: Iterable[str], uri: str) -> bool:
+    """Whether a deny names this very URI: asked only where the URI itself had no bit (templates, unlisted resources).
+
+    `servers` are all names under which a grant may name its server. A server may read an escaped URI, or one with `..`
+    in it, as the plain one: whoever is denied one spelling is denied the others.
+    """
+    if not row.denied_uris:
+        return False
+    spellings = _spellings(uri)
+    return any(
+        any(pattern.fullmatch(spelling) for spelling in spellings) and any(server.fullmatch(name) for name in servers)
+        for server, pattern in row.denied_uris
     )
 
 
-def uri_denied(row: Row, server: str, uri: str) -> bool:
-    """Whether a deny names this very URI: asked only where the URI itself had no bit (templates, unlisted resources)."""
-    return any(s.fullmatch(server) is not None and u.fullmatch(uri) is not None for s, u in row.denied_uris)
-
-
-class _Matcher:
-    """One grant with its globs compiled."""
-
-    def __init__(self, grant: GrantSpec) -> None:
-        self.servers = tuple(globs.compiled(glob) for glob in grant.servers)
-        self.resources = tuple(globs.compiled(glob) for glob in grant.resources)
-        tools = tuple(globs.compiled(glob) for glob in grant.tools)
-        prompts = tuple(globs.compiled(glob) for glob in grant.prompts)
-        self._by_kind: dict[OfferKind, tuple[Any, ...]] = {
-            OfferKind.TOOL: tools,
-            OfferKind.PROMPT: prompts,
-            OfferKind.RESOURCE: self.resources,
-            OfferKind.TEMPLATE: self.resources,
-        }
-
-    def matches(self, target: Known) -> bool:
-        patterns = self._by_kind[target.kind]
-        return bool(patterns) and any(
-            any(glob.fullmatch(server) for glob in self.servers) and any(glob.fullmatch(name) for glob in patterns)
-            for server, name in target.names
-        )
-
-
-def _any(matchers: list[_Matcher], target: Known) -> bool:
-    return any(matcher.matches(target) for matcher in matchers)
+def _spellings(uri: str) -> set[str]:
+    """The URI as it stands, without its escapes (also those that were escaped twice), and with `.` and `..` resolved."""
+    plain, again = uri, unquote(uri)
+    for _ in range(3):
+        if again == plain:
+            break
+        plain, again = again, unquote(again)
+    scheme, colon, rest = plain.partition(":")
+    host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
+    authority = f"//{host}" if rest.startswith("//") else ""
+    straight = posixpath.normpath(slash + path) if slash + path else ""
+    return {uri, plain, f"{scheme}{colon}{authority}{straight}"}

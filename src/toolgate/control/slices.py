@@ -1,0 +1,46 @@
+"""Work in slices: a long computation as a generator that yields before it has held the event loop for long."""
+
+import heapq
+from collections.abc import Callable, Generator, Sequence
+from typing import TypeVar
+
+SLICE = 100
+"""Units of work between two yields; one unit is about the compilation of one offer (some 10 microseconds)."""
+
+_RUN = 1000
+
+T = TypeVar("T")
+
+
+class Pace:
+    """Counts units of work: `if pace.spent(n): yield`."""
+
+    __slots__ = ("_units",)
+
+    def __init__(self) -> None:
+        self._units = 0
+
+    def spent(self, units: int) -> bool:
+        """Whether it is time to yield, after so many more units."""
+        self._units += units
+        if self._units < SLICE:
+            return False
+        self._units = 0
+        return True
+
+
+def in_order(items: Sequence[T], key: Callable[[T], tuple[str, str]]) -> Generator[None, None, Sequence[T]]:
+    """`sorted(items, key=key)`, in slices."""
+    if len(items) <= _RUN:
+        return sorted(items, key=key)
+    runs: list[list[T]] = []
+    for start in range(0, len(items), _RUN):
+        runs.append(sorted(items[start : start + _RUN], key=key))
+        yield
+    pace = Pace()
+    merged: list[T] = []
+    for item in heapq.merge(*runs, key=key):
+        if pace.spent(1):
+            yield
+        merged.append(item)
+    return merged
