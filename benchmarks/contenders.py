@@ -124,9 +124,10 @@ def fastmcp(setup: Setup, name: str, era: str, tools: int) -> Iterator[Contender
 
 
 def toolgate_config(upstream_url: str, era: str) -> Mapping[str, Any]:
-    """What Toolgate's file declares: one server. The key is the one that the first start makes."""
-    server = {"name": "bench", "kind": "streamable_http", "url": upstream_url, "era": era}
-    return {"version": 1, "servers": [server]}
+    """What Toolgate's file declares: one server, and a grant for the key that the first start makes."""
+    server = {"kind": "streamable_http", "url": upstream_url, "era": era}
+    grant = {"key": "local", "allow": {"servers": ["bench"], "tools": ["*"]}}
+    return {"version": 1, "servers": {"bench": server}, "grants": [grant]}
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from toolgate.assembly.gateway import Gateway, open_gateway
 from toolgate.assembly.http import Server
 from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
-from toolgate.cli.event_loop import run
+from toolgate.cli.event_loop import run, settle_memory
 from toolgate.cli.flags import with_flags
 from toolgate.cli.output import colours
 from toolgate.cli.stopping import Stopping
@@ -94,6 +94,7 @@ async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) 
             stopping.calls(lambda: _stop(start, server), lambda: server.stop(at_once=True))
             owned.announce(Running(os.getpid(), gateway.listening.url, time.time(), __version__))
             _greet(start, data, gateway)
+            settle_memory()
             await gateway.serve()
             owned.withdraw()
 
