@@ -14,9 +14,10 @@ import uvicorn
 from toolgate.assembly.line import Line
 from toolgate.edge.asgi import App, Route
 from toolgate.edge.endpoint import McpEndpoints
-from toolgate.edge.fast import Limits, McpProtocol, protocol_class
+from toolgate.edge.fast import McpProtocol, protocol_class
 from toolgate.edge.guards import Guards
 from toolgate.edge.legacy import Answer, Legacy
+from toolgate.edge.limits import Limits
 from toolgate.edge.observing import Observing
 from toolgate.edge.silence import Silence
 from toolgate.model.errors import ConfigError
@@ -171,8 +172,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def load_certificate(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Reads the pair into the context; new connections use it from now on. Raises ConfigError, and leaves the context as
-    it was: a certificate and a key that do not fit are found out elsewhere first."""
+    """Reads the pair into the context; new connections use it from now on. Raises ConfigError, and leaves the context
+    as it was: a certificate and a key that do not fit are found out elsewhere first."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
         context.load_cert_chain(certificate, key)

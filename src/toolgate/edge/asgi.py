@@ -8,7 +8,7 @@ from typing import Any
 
 from toolgate.edge.answering import Answered
 from toolgate.edge.endpoint import McpEndpoints, endpoint_of
-from toolgate.edge.fast import UNKNOWN_BODY, Limits
+from toolgate.edge.limits import UNKNOWN_BODY, Limits
 from toolgate.edge.request import Header, Request, Responder
 
 Scope = MutableMapping[str, Any]
@@ -63,7 +63,7 @@ class App:
         finally:
             if not work.done():
                 await asyncio.wait({work}, timeout=0)
-            if responder.abandoned and not work.done():
+            if responder.abandoned:
                 work.add_done_callback(_observed)
             else:
                 await work

@@ -10,28 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import httptools
-import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from toolgate.edge.endpoint import McpEndpoints, endpoint_of
+from toolgate.edge.limits import LINGER, MOST_HEADERS, UNKNOWN_BODY, Limits
 from toolgate.edge.request import Header, Request
-
-MOST_HEADERS = 100
-
-LINGER = 5.0
-"""Seconds for which what a refused client still sends is taken and thrown away, so that it can read why."""
-
-UNKNOWN_BODY = 64 * 1024
-"""Bytes of a body that are taken from anybody; beyond them, whoever sends it must be known."""
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Bytes of one body and of one head; connections at once; seconds in which a request must have arrived whole."""
-
-    body: int
-    head: int
-    connections: int
-    arrival: float = 30.0
 
 
 class McpProtocol(HttpToolsProtocol):
@@ -46,7 +29,7 @@ class McpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.running: Any = None
         self.wire = self.size = 0
-        self.head_done = False
+        self.head_done = self.offered = False
         self.reading_since: float | None = self.loop.time()
         self.idle_since: float | None = None
         self.refused_since: float | None = None
@@ -65,19 +48,32 @@ class McpProtocol(HttpToolsProtocol):
             self.reading_since = self.loop.time()
         self.wire += len(data)
         try:
-            self.parser.feed_data(data)
+            self._parse(data)
         except httptools.HttpParserError:
             self._refuse(400, b"Invalid HTTP request.\n")
-        except httptools.HttpParserUpgrade as upgrade:
-            self._stay(data[upgrade.args[0] :])
         if self.wire > self.limits.head + (9 * self.size if self.head_done else 0):
             self._refuse(431, b"The request's head, or what frames its body, is too large.\n")
 
-    def _stay(self, rest: bytes) -> None:
-        """Nothing else is spoken here: an Upgrade is passed over (RFC 9110 section 7.8), which this parser cannot do."""
+    def _parse(self, data: bytes) -> None:
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._declined() + data[upgrade.args[0] :]
+
+    def _declined(self) -> bytes:
+        """The head of a request that offers another protocol, without the offer: nothing else is spoken here, and it may
+        be passed over (RFC 9110 section 7.8), but this parser would take the body for the other protocol."""
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                lines.append(b"connection: close" if b"close" in value.lower() else b"connection: keep-alive")
+            elif name != b"upgrade":
+                lines.append(name + b": " + value)
         self.parser = httptools.HttpRequestParser(self)
-        if rest:
-            self.data_received(rest)
+        self.offered = False
+        return b"\r\n".join((*lines, b"", b""))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """uvicorn tells the request that came last; the one that is answered may be an earlier one."""
@@ -106,6 +102,11 @@ class McpProtocol(HttpToolsProtocol):
             self._refuse(431, b"The request's head is too large.\n")
             raise ValueError("the head is too large")
         self.head_done = True
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise ValueError("this is no proxy")
+            self.offered = True  # `_declined` comes next, then this again
+            return
         endpoint = self._short_way()
         if endpoint is None:
             self._ordinary_way()
@@ -141,11 +142,13 @@ class McpProtocol(HttpToolsProtocol):
             cycle.feed(body)
 
     def on_message_complete(self) -> None:
+        if self.offered:
+            return
         self.reading_since = None
         self.wire = self.size = 0
         cycle: Any = self.cycle
         if isinstance(cycle, FastCycle):
-            cycle.whole = True
+            cycle.more_body = False
             cycle.begin()
         else:
             super().on_message_complete()
@@ -198,28 +201,31 @@ class McpProtocol(HttpToolsProtocol):
     def _short_way(self) -> str | None:
         if not self.short or self.parser.get_method() != b"POST" or self.expect_100_continue:
             return None
-        if self.parser.should_upgrade() or b"?" in self.url or b"%" in self.url:
+        if b"?" in self.url or b"%" in self.url:
             return None
         return endpoint_of(self.url.decode("latin-1"))
 
     def _refuse(self, status: int, reason: bytes) -> None:
         if self.refused_since is not None or self.transport.is_closing():
             return
-        self.reading_since = None
-        if self.running is not None and not self.running.response_complete:
-            self.refused_since = self.loop.time()
-            self.transport.close()  # in the middle of another answer there is no place for this one
-        else:
-            self.transport.write(
-                b"".join(
-                    (STATUS_LINE[status], b"content-type: text/plain; charset=utf-8\r\ncontent-length: ",
-                     b"%d" % len(reason), b"\r\nconnection: close\r\n\r\n", reason)
-                )
-            )  # fmt: skip
-            self.linger()
+        running = self.running
+        if running is not None and not running.response_complete:
+            if running.response_started or running is not self.cycle or not running.more_body:
+                self.refused_since = self.loop.time()
+                self.transport.close()  # in the middle of another answer there is no place for this one
+                return
+            running.disconnected = True
+            running.message_event.set()
+        self.transport.write(
+            b"".join(
+                (STATUS_LINE[status], b"content-type: text/plain; charset=utf-8\r\ncontent-length: ",
+                 b"%d" % len(reason), b"\r\nconnection: close\r\n\r\n", reason)
+            )
+        )  # fmt: skip
+        self.linger()
 
     def linger(self) -> None:
-        """Ends a connection whose client may still be sending: closed at once, it would be reset, and the answer lost."""
+        """Ends a connection whose client may still be sending: closed at once, it would be reset, the answer lost."""
         self.refused_since = self.loop.time()
         self.reading_since = None
         if self.transport.can_write_eof():
@@ -234,7 +240,7 @@ class FastCycle:
     __slots__ = (
         "_body", "_chunked", "_drained", "_endpoint", "_gone", "_known", "_protocol", "_size", "_task", "_url",
         "disconnected", "headers", "http_version", "keep_alive", "more_body", "response_complete", "response_started",
-        "turn", "whole",
+        "turn",
     )  # fmt: skip
 
     def __init__(self, protocol: McpProtocol, endpoint: str) -> None:
@@ -252,7 +258,6 @@ class FastCycle:
         self._task: asyncio.Task[None] | None = None
         self._chunked = False
         self.turn = False
-        self.whole = False
         self.more_body = True
         self.disconnected = False
         self.response_started = False
@@ -301,7 +306,7 @@ class FastCycle:
 
     def begin(self) -> None:
         """Runs the request once it is whole and its turn has come."""
-        if not (self.turn and self.whole) or self.response_started or self._task is not None:
+        if self.more_body or not self.turn or self.response_started or self._task is not None:
             return
         protocol = self._protocol
         request = self._request(bytes(self._body))
@@ -384,7 +389,7 @@ class FastCycle:
         self.response_complete = True
         self._gone = self._drained = None
         if not self.keep_alive:
-            self._protocol.transport.close() if self.whole else self._protocol.linger()
+            self._protocol.linger() if self.more_body else self._protocol.transport.close()
         self._protocol.on_response_complete()
 
 
