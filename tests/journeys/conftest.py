@@ -41,9 +41,14 @@ def gateway(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> Generat
 
 
 def crossed(behind: Behind) -> dict[str, Any]:
-    """The SDK's server once more, spoken to in one era only: one half of the clients is of the other."""
-    sdk = behind.servers["sdk"]
-    return {"newer": {**sdk, "era": "modern"}, "older": {**sdk, "era": "legacy"}}
+    """Servers once more, spoken to in one era only: one half of the clients is of the other."""
+    sdk, asks = behind.servers["sdk"], behind.servers["asks"]
+    return {
+        "newer": {**sdk, "era": "modern"},
+        "older": {**sdk, "era": "legacy"},
+        "asks-newer": {**asks, "era": "modern"},
+        "asks-older": {**asks, "era": "legacy"},
+    }
 
 
 VIRTUAL: dict[str, Any] = {

@@ -60,6 +60,7 @@ LAUNCHED: dict[str, tuple[str, ...]] = {
     "sdk-stateless": ("sdk_server", "--stateless"),
     "sdk-sse": ("sdk_server", "--sse"),
     "fast": ("fastmcp_server",),
+    "asks": ("everything",),
 }
 """Servers that are reached over HTTP, and how each is launched."""
 

@@ -16,7 +16,7 @@ from tests.running import Gateway
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NPM = ("npm-legacy", "npm-modern")
 CLIENTS = (*KINDS, *NPM)
-BESIDE = {"chosen", "newer", "older"}
+BESIDE = {"chosen", "newer", "older", "asks", "asks-newer", "asks-older"}
 """What else the shared Toolgate serves."""
 
 UNKNOWN = "no-such-tool"
