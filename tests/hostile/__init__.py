@@ -1,0 +1,1 @@
+"""Hostile input from both sides: the raw wire, clients that lie, servers that lie."""
