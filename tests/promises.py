@@ -187,4 +187,23 @@ PROMISES: dict[str, Promise] = {
     "wire.trailers": Promise("RFC 9110 section 6.5.1", "What stands behind the body is never taken for a header."),
     "wire.gone": Promise("SPEC-DIGEST 2.4", "A modern client that goes away leaves no call and no stream behind."),
     "wire.rebinding": Promise("SPEC-DIGEST 8", "Hosts and web pages that are not named are refused on every path."),
+    "upstream.hostile": Promise(
+        "docs/explanation/security.md",
+        "A server that is down, slow, lying or hostile hurts only its own calls, whose callers are told which it was.",
+    ),
+    "reload.same": Promise(
+        "docs/explanation/architecture.md", "A snapshot made from the former one is the same as one made from nothing."
+    ),
+    "reload.reuse": Promise(
+        "docs/explanation/architecture.md", "Whatever a change does not touch is the same object as before."
+    ),
+    "reload.slices": Promise(
+        "docs/explanation/architecture.md", "A new snapshot is made in short steps, however much there is to compile."
+    ),
+    "policy.rows": Promise(
+        "docs/reference/configuration.md", "Deny beats allow, nothing means nothing, and lists and calls read one row."
+    ),
+    "policy.uris": Promise(
+        "docs/reference/configuration.md", "A URI that is denied is denied in every spelling, and through every template."
+    ),
 }

@@ -61,17 +61,18 @@ def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
 
 def compile_steps(source: Source, previous: Compiled | None = None) -> Generator[None, None, Compiled]:
     """Yields between slices of a millisecond or two; returns the outcome."""
-    parts = yield from _parts(source, previous)
-    endpoints = yield from _endpoints(source, parts, previous)
-    principals = yield from _principals(source)
-    named = yield from _named(source.declared.grants, parts, previous)
-    rows, shared = yield from _rows(source.declared.grants, principals, named, previous)
+    pace = Pace()
+    parts = yield from _parts(source, previous, pace)
+    endpoints = yield from _endpoints(source, parts, previous, pace)
+    principals = yield from _principals(source, pace)
+    named = yield from _named(source.declared.grants, parts, previous, pace)
+    rows, shared = yield from _rows(source.declared.grants, principals, named, previous, pace)
     generation = 1 if previous is None else previous.snapshot.generation + 1
     snapshot = Snapshot(generation, endpoints, principals, rows, dict(source.notes))
     return Compiled(snapshot, source, parts, named, shared)
 
 
-def _parts(source: Source, previous: Compiled | None) -> Generator[None, None, dict[str, Part]]:
+def _parts(source: Source, previous: Compiled | None, pace: Pace) -> Generator[None, None, dict[str, Part]]:
     parts: dict[str, Part] = {}
     servers_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.servers}
     for spec in source.declared.servers:
@@ -80,13 +81,13 @@ def _parts(source: Source, previous: Compiled | None) -> Generator[None, None, d
             continue
         known = None if previous is None or servers_before.get(spec.name) != spec else previous.parts.get(spec.name)
         if known is None or previous is None or not _same(spec.name, source, previous.source):
-            known = yield from server_part(spec, discovery, source.runs[spec.name])
+            known = yield from server_part(spec, discovery, source.runs[spec.name], pace)
         parts[spec.name] = known
     virtual_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.virtual}
     for spec in source.declared.virtual:
         known = None if previous is None or virtual_before.get(spec.name) != spec else previous.parts.get(spec.name)
         if known is None or previous is None or not _same_sources(spec, parts, previous.parts):
-            known = yield from virtual_part(spec, parts)
+            known = yield from virtual_part(spec, parts, pace)
         parts[spec.name] = known
     return parts
 
@@ -101,9 +102,8 @@ def _same_sources(spec: VirtualSpec, now: Mapping[str, Part], before: Mapping[st
 
 
 def _endpoints(
-    source: Source, parts: Mapping[str, Part], previous: Compiled | None
+    source: Source, parts: Mapping[str, Part], previous: Compiled | None, pace: Pace
 ) -> Generator[None, None, dict[str, Endpoint]]:
-    pace = Pace()
     endpoints: dict[str, Endpoint] = {}
     names = [spec.name for spec in (*source.declared.servers, *source.declared.virtual)]
     for name in names:
@@ -121,7 +121,7 @@ def _endpoints(
     if previous is not None and before == members:
         endpoints[AGGREGATE] = previous.snapshot.endpoints[AGGREGATE]
     else:
-        endpoints[AGGREGATE] = yield from _aggregate(members)
+        endpoints[AGGREGATE] = yield from _aggregate(members, pace)
     return endpoints
 
 
@@ -148,14 +148,13 @@ def _capabilities(parts: Sequence[Part]) -> Mapping[str, Any]:
     )
 
 
-def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
+def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, Endpoint]:
     """Everything under one URL. A resource keeps its URI unless a server earlier in the order has taken it."""
     tools: dict[str, Target] = {}
     prompts: dict[str, Target] = {}
     resources: dict[str, Target] = {}
     templates: list[Target] = []
     lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
-    pace = Pace()
     for part in members:
         side = part.merged
         if pace.spent(5 + len(part.placed) // 20):
@@ -163,7 +162,7 @@ def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
         tools.update(side.tools)
         prompts.update(side.prompts)
         templates.extend(side.templates)
-        apart = yield from _apart(part, resources)
+        apart = yield from _apart(part, resources, pace)
         resources.update(side.resources if apart is None else apart.resources)
         for kind, lines in side.lists.items():
             lists[kind].extend(lines if kind is not OfferKind.RESOURCE or apart is None else apart.lists[kind])
@@ -174,11 +173,10 @@ def _aggregate(members: Sequence[Part]) -> Generator[None, None, Endpoint]:
     )  # fmt: skip
 
 
-def _apart(part: Part, taken: Mapping[str, Target]) -> Generator[None, None, Side | None]:
+def _apart(part: Part, taken: Mapping[str, Target], pace: Pace) -> Generator[None, None, Side | None]:
     """The resources of a part of which some have URIs that others have taken; None when none has."""
     if taken.keys().isdisjoint(part.merged.resources):
         return None
-    pace = Pace()
     resources: dict[str, Target] = {}
     lines: list[Listed] = []
     for place in part.placed:
@@ -188,7 +186,7 @@ def _apart(part: Part, taken: Mapping[str, Target]) -> Generator[None, None, Sid
             target = _distinct(place, part.merged.resources, taken)
             resources[target.public] = target
             lines.append(listed(place, target))
-    ordered = yield from in_order(lines, key=by_key)
+    ordered = yield from in_order(lines, key=by_key, pace=pace)
     return Side({}, {}, resources, (), {OfferKind.RESOURCE: tuple(ordered)})
 
 
@@ -200,8 +198,7 @@ def _distinct(place: Placed, own: Mapping[str, Target], taken: Mapping[str, Targ
     return msgspec.structs.replace(target, public=public)
 
 
-def _principals(source: Source) -> Generator[None, None, dict[bytes, Principal]]:
-    pace = Pace()
+def _principals(source: Source, pace: Pace) -> Generator[None, None, dict[bytes, Principal]]:
     principals: dict[bytes, Principal] = {}
     for key in source.declared.keys:
         if pace.spent(1):
@@ -217,10 +214,9 @@ def _principal(key: KeySpec) -> Principal:
 
 
 def _named(
-    grants: Sequence[GrantSpec], parts: Mapping[str, Part], previous: Compiled | None
+    grants: Sequence[GrantSpec], parts: Mapping[str, Part], previous: Compiled | None, pace: Pace
 ) -> Generator[None, None, dict[Reach, dict[str, int]]]:
     """What each reach names, by part; parts of which it names nothing are left out."""
-    pace = Pace()
     named: dict[Reach, dict[str, int]] = {}
     for reach in dict.fromkeys(access.reach(grant) for grant in grants):
         known = None if previous is None else previous.named.get(reach)
@@ -255,10 +251,10 @@ def _rows(
     principals: Mapping[bytes, Principal],
     named: Mapping[Reach, Mapping[str, int]],
     previous: Compiled | None,
+    pace: Pace,
 ) -> Generator[None, None, tuple[dict[str, Row], dict[Rights, Row]]]:
     """One row per set of rights, shared by all principals that have them, and the very same object as before where
     there was one: what is rendered for a row lives as long as the row."""
-    pace = Pace()
     places = access.by_subject(grants)
     reached = [named[access.reach(grant)] for grant in grants]
     by_grants: dict[tuple[int, ...], Row] = {}

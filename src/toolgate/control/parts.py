@@ -1,4 +1,5 @@
-"""One part of a snapshot: everything that depends on a single server or virtual server alone, compiled once per version.
+"""One part of a snapshot: everything that depends on a single server or virtual server alone, compiled once per
+version.
 
 Compilation is a generator that yields now and then, so that its driver can give other work a turn: a server with ten
 thousand tools never holds the event loop for long.
@@ -19,8 +20,9 @@ from toolgate.protocol import bridge, jsonrpc, mirror, naming, uritemplate
 from toolgate.rules import globs
 from toolgate.rules.access import Names
 
-ANY_URI = "*"
-"""The name under which grants see the resources that a server serves without listing them."""
+ANY_URI = ""
+"""The name under which grants see the resources that a server serves without listing them: `*` matches it, and nothing
+that is narrower."""
 
 _PIECE = 1000
 """Names that are held against a grant's globs in one go."""
@@ -64,14 +66,13 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     instructions: str | None
 
 
-def server_part(spec: ServerSpec, discovery: Discovery, run: Run) -> Generator[None, None, Part]:
+def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) -> Generator[None, None, Part]:
     """The part of one real server. Tools whose `x-mcp-header` annotations are invalid are left out (SPEC-DIGEST 2.3);
     of several offers of one name, only the first is taken: no other could ever be called."""
-    pace = Pace()
     placed: list[Placed] = []
     names = _Names()
     taken: set[str] = set()
-    offers = yield from in_order(discovery.offers, key=_by_kind_and_name)
+    offers = yield from in_order(discovery.offers, key=_by_kind_and_name, pace=pace)
     before: tuple[str, str] | None = None
     for offer in offers:
         mirrored = _mirrored(offer)
@@ -89,25 +90,24 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run) -> Generator[N
     unlisted = None
     if "resources" in jsonrpc.fields(discovery.capabilities, "capabilities"):
         unlisted = Target(
-            spec.name, len(placed), spec.name, OfferKind.RESOURCE, ANY_URI, ANY_URI, run, spec.timeout,
+            spec.name, len(placed), spec.name, OfferKind.RESOURCE, "*", "*", run, spec.timeout,
             pattern=re.compile(".*", re.DOTALL),
         )  # fmt: skip
         names.add(spec.name, OfferKind.RESOURCE, ANY_URI, len(placed))
-    own_side = yield from _side(placed, [place.own for place in placed])
-    merged_side = yield from _side(placed, [place.merged for place in placed])
+    own_side = yield from _side(placed, [place.own for place in placed], pace)
+    merged_side = yield from _side(placed, [place.merged for place in placed], pace)
     return Part(
         spec.name, tuple(placed), names.slices(), own_side, merged_side, unlisted,
         (discovery.capabilities,), discovery.instructions,
     )  # fmt: skip
 
 
-def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part]) -> Generator[None, None, Part]:
+def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part], pace: Pace) -> Generator[None, None, Part]:
     """The part of one virtual server, from the parts of its servers; those that are not known yet are left out.
 
     Where globs choose offers of one name from several servers, the first keeps it, and those after it are called as on
     the aggregate. What is chosen by its very name goes before all that globs choose: no server can take it away.
     """
-    pace = Pace()
     by_name: list[tuple[Placed, Pick]] = []
     by_glob: list[tuple[Placed, Pick]] = []
     for picks in spec.offers:
@@ -127,8 +127,8 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part]) -> Generator[None
         names.add(spec.name, candidate.offer.kind, place.own.public, len(placed))
         names.add(candidate.own.server, candidate.offer.kind, candidate.offer.name, len(placed))
         placed.append(place)
-    own = yield from _side(placed, [place.own for place in placed])
-    merged = yield from _side(placed, [place.merged for place in placed])
+    own = yield from _side(placed, [place.own for place in placed], pace)
+    merged = yield from _side(placed, [place.merged for place in placed], pace)
     capabilities = tuple(
         raw for picks in spec.offers if picks.server in parts for raw in parts[picks.server].capabilities
     )
@@ -208,8 +208,7 @@ def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> 
     return Placed(offer, own, merged, definition)
 
 
-def _side(placed: Sequence[Placed], targets: Sequence[Target]) -> Generator[None, None, Side]:
-    pace = Pace()
+def _side(placed: Sequence[Placed], targets: Sequence[Target], pace: Pace) -> Generator[None, None, Side]:
     by_name: dict[OfferKind, dict[str, Target]] = {kind: {} for kind in OfferKind}
     lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
     templates: list[Target] = []
@@ -226,7 +225,7 @@ def _side(placed: Sequence[Placed], targets: Sequence[Target]) -> Generator[None
     ordered: dict[OfferKind, tuple[Listed, ...]] = {}
     for kind, lines in lists.items():
         if lines:
-            ordered[kind] = tuple((yield from in_order(lines, key=by_key)))
+            ordered[kind] = tuple((yield from in_order(lines, key=by_key, pace=pace)))
     tools, prompts, resources = (by_name[kind] for kind in (OfferKind.TOOL, OfferKind.PROMPT, OfferKind.RESOURCE))
     return Side(tools, prompts, resources, tuple(templates), ordered)
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Pace:
-    """Counts units of work: `if pace.spent(n): yield`."""
+    """Counts units of work: `if pace.spent(n): yield`. One for a whole computation: many short loops are long, too."""
 
     __slots__ = ("_units",)
 
@@ -29,15 +29,16 @@ class Pace:
         return True
 
 
-def in_order(items: Sequence[T], key: Callable[[T], tuple[str, str]]) -> Generator[None, None, Sequence[T]]:
+def in_order(items: Sequence[T], key: Callable[[T], tuple[str, str]], pace: Pace) -> Generator[None, None, Sequence[T]]:
     """`sorted(items, key=key)`, in slices."""
-    if len(items) <= _RUN:
-        return sorted(items, key=key)
     runs: list[list[T]] = []
     for start in range(0, len(items), _RUN):
-        runs.append(sorted(items[start : start + _RUN], key=key))
-        yield
-    pace = Pace()
+        run = sorted(items[start : start + _RUN], key=key)
+        runs.append(run)
+        if pace.spent(len(run) // 10):
+            yield
+    if len(runs) <= 1:
+        return runs[0] if runs else ()
     merged: list[T] = []
     for item in heapq.merge(*runs, key=key):
         if pace.spent(1):

@@ -112,7 +112,8 @@ def uri_denied(row: Row, servers: Iterable[str], uri: str) -> bool:
 
 
 def _spellings(uri: str) -> set[str]:
-    """The URI as it stands, without its escapes (also those that were escaped twice), and with `.` and `..` resolved."""
+    """The URI as it stands, without its escapes (also those that were escaped twice), and with `.` and `..`
+    resolved."""
     plain, again = uri, unquote(uri)
     for _ in range(3):
         if again == plain:

@@ -1,0 +1,1 @@
+"""The control plane's pure parts: what is declared and discovered, compiled."""
