@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.upstream import Upstream, hostile_upstream, liars, servers
+from tests.hostile.upstream import hostile_upstream, liars, servers
 from tests.running import ALL, Gateway, Installation
 
 KEYS: dict[str, dict[str, Any]] = {"alice": {}, "mallory": {}, "nobody": {}}
@@ -18,24 +18,17 @@ FORBIDDEN = "add"
 
 
 @pytest.fixture(scope="session")
-def upstream() -> Generator[Upstream]:
-    with hostile_upstream() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def gateway(upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
     """Nothing of what the tests do may make it end, nor stop it from ending when it is told to."""
-    told = {"demo": {"kind": "echo"}, **servers(upstream.url)}
-    grants: list[dict[str, Any]] = [
-        {"key": name, "allow": ALL, "deny": {"servers": ["demo"], "tools": [FORBIDDEN]}}
-        for name in ("alice", "mallory")
-    ]
-    declared = {"servers": {**told, **liars(upstream.url)}, "grants": grants}
-    installation = Installation(tmp_path_factory.mktemp("hostile"), declared, KEYS)
-    installation.servers = tuple(told)
-    with installation.up() as running:
-        yield running
+    with hostile_upstream() as url, hostile_upstream() as neighbour:
+        told = {"demo": {"kind": "echo"}, **servers(url, neighbour)}
+        denied = {"servers": ["demo"], "tools": [FORBIDDEN]}
+        grants: list[dict[str, Any]] = [{"key": name, "allow": ALL, "deny": denied} for name in ("alice", "mallory")]
+        declared = {"servers": {**told, **liars(url)}, "grants": grants}
+        installation = Installation(tmp_path_factory.mktemp("hostile"), declared, KEYS)
+        installation.servers = tuple(told)
+        with installation.up() as running:
+            yield running
 
 
 @pytest.fixture

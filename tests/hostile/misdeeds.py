@@ -32,6 +32,11 @@ async def fine(line: Line) -> None:
     await line.text(text)
 
 
+async def heard(line: Line) -> None:
+    """What `fine` was told, by anybody."""
+    await line.text(json.dumps(list(line.upstream.heard)))
+
+
 async def reset(line: Line) -> None:
     line.reset()
 
@@ -267,7 +272,7 @@ MISDEEDS: dict[str, Deed] = {
 }  # fmt: skip
 """Each of these is an error for its caller."""
 
-GOOD_DEEDS: dict[str, Deed] = {"fine": fine, "two_answers": two_answers, "cookies": cookies}
+GOOD_DEEDS: dict[str, Deed] = {"fine": fine, "heard": heard, "two_answers": two_answers, "cookies": cookies}
 """Odd or not, these answer what they were asked."""
 
 
