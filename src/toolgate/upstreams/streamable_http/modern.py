@@ -18,6 +18,7 @@ from toolgate.protocol.versions import MODERN
 from toolgate.upstreams.streamable_http import replies
 
 _KEPT = 1024
+_LONGEST_KEPT = 256
 
 Announce = Callable[[Change], None]
 
@@ -25,11 +26,11 @@ Announce = Callable[[Change], None]
 class Modern:
     """The modern side of one server."""
 
-    def __init__(self, server: str, route: HttpRoute, path: str, limit: int, announce: Announce) -> None:
+    def __init__(self, server: str, route: HttpRoute, path: str, bounds: replies.Bounds, announce: Announce) -> None:
         self._server = server
         self._route = route
         self._path = path
-        self._limit = limit
+        self._bounds = bounds
         self._announce = announce
         self._ids = itertools.count(1)
         self._prepared: dict[tuple[str, str | None, tuple[tuple[str, str], ...]], bytes] = {}
@@ -45,7 +46,7 @@ class Modern:
 
         answer = await self._post(out.method, self._name(out), self._mirrored(out), body, out.grant)
         try:
-            message = await replies.response(answer, request_id, self._server, self._limit, heard)
+            message = await replies.response(answer, request_id, self._server, self._bounds, heard)
         except replies.Broken:
             raise UpstreamFailed(
                 f"server {self._server!r} broke off before it answered; whether the call was carried out is not known"
@@ -60,7 +61,7 @@ class Modern:
         body = southbound.own_request(request_id, method, params, Era.MODERN)
         answer = await self._post(method, None, (), body, grant)
         try:
-            return await replies.response(answer, request_id, self._server, self._limit, lambda message: None)
+            return await replies.response(answer, request_id, self._server, self._bounds, lambda message: None)
         except replies.Broken:
             raise UpstreamFailed(f"server {self._server!r} broke off before it answered {method}") from None
         finally:
@@ -84,7 +85,7 @@ class Modern:
                 return False
             if not kind.startswith("text/event-stream"):
                 raise replies.refused(answer, self._server)
-            async for event in replies.events(answer, self._server, self._limit):
+            async for event in replies.events(answer, self._server, self._bounds):
                 message = replies.decode(event.data, self._server) if event.data else None
                 if message is None:
                     continue
@@ -142,9 +143,11 @@ class Modern:
         ]
         if name is not None:
             headers.append(("Mcp-Name", mirror.encode_value(name)))
-        if len(self._prepared) >= _KEPT:
-            self._prepared.clear()
-        block = self._prepared[method, name, grant.headers] = self._route.prepare(headers)
+        block = self._route.prepare(headers)
+        if name is None or len(name) <= _LONGEST_KEPT:  # callers choose URIs; few of them are long, and seldom twice
+            if len(self._prepared) >= _KEPT:
+                self._prepared.clear()
+            self._prepared[method, name, grant.headers] = block
         return block
 
 

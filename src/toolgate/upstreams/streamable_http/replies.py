@@ -1,10 +1,12 @@
 """What comes back from a POST: one JSON body, or a stream of events that ends in the response."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
 from toolgate.model.errors import Fault, Invalid, UpstreamError, UpstreamFailed
+from toolgate.pipeline.pace import Pace
 from toolgate.ports import HttpAnswer
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.sse import Event, SseReader
@@ -29,14 +31,23 @@ class Unspoken(UpstreamFailed):
     """The server refused a modern request in a way that no modern server would: it may be of the handshake era."""
 
 
-async def response(answer: HttpAnswer, request_id: int, server: str, limit: int, heard: OnMessage) -> jsonrpc.Message:
+class Bounds(msgspec.Struct, frozen=True):
+    """What one server may say: `event` is the most bytes of one event, `pace` how fast they may come."""
+
+    event: int
+    pace: Pace
+
+
+async def response(
+    answer: HttpAnswer, request_id: int, server: str, bounds: Bounds, heard: OnMessage
+) -> jsonrpc.Message:
     """The response to our request; everything else on the stream goes to `heard`.
 
     Raises UpstreamFailed for what is no valid answer, Broken for a stream that ended early.
     """
     kind = answer.headers.get("content-type", "")
     if kind.startswith("text/event-stream") and answer.status == 200:
-        return await _streamed(answer, request_id, server, limit, heard)
+        return await _streamed(answer, request_id, server, bounds, heard)
     if kind.startswith("application/json"):
         message = decode(answer.body, server)
         if answer.status == 200:
@@ -47,12 +58,14 @@ async def response(answer: HttpAnswer, request_id: int, server: str, limit: int,
     raise refused(answer, server)
 
 
-async def _streamed(answer: HttpAnswer, request_id: int, server: str, limit: int, heard: OnMessage) -> jsonrpc.Message:
+async def _streamed(
+    answer: HttpAnswer, request_id: int, server: str, bounds: Bounds, heard: OnMessage
+) -> jsonrpc.Message:
     last_event: str | None = None
     retry: int | None = None
     expected = b"%d" % request_id
     try:
-        async for event in events(answer, server, limit):
+        async for event in events(answer, server, bounds):
             last_event = event.id or last_event
             retry = event.retry if event.retry is not None else retry
             if event.event != "message" or not event.data:
@@ -70,9 +83,10 @@ async def _streamed(answer: HttpAnswer, request_id: int, server: str, limit: int
     raise Broken(last_event, retry)
 
 
-async def events(answer: HttpAnswer, server: str, limit: int) -> AsyncIterator[Event]:
-    """The events of a stream. Raises UpstreamFailed when one is larger than `limit` bytes, or the connection breaks."""
-    reader = SseReader(limit)
+async def events(answer: HttpAnswer, server: str, bounds: Bounds) -> AsyncIterator[Event]:
+    """The events of a stream. Raises UpstreamFailed when one is too large, or the connection breaks."""
+    reader = SseReader(bounds.event)
+    lines = 0
     async for chunk in answer.chunks():
         try:
             read = reader.feed(chunk)
@@ -80,6 +94,10 @@ async def events(answer: HttpAnswer, server: str, limit: int) -> AsyncIterator[E
             raise UpstreamFailed(f"server {server!r}: {error}") from None
         for event in read:
             yield event
+        rest = bounds.pace.take(reader.lines - lines)
+        lines = reader.lines
+        if rest:
+            await asyncio.sleep(rest)
 
 
 def decode(body: bytes, server: str) -> jsonrpc.Message:

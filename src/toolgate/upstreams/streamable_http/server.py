@@ -13,6 +13,7 @@ from toolgate.model.declared import ServerSpec
 from toolgate.model.errors import UpstreamFailed
 from toolgate.model.identity import Grant
 from toolgate.pipeline.announcements import Announcements
+from toolgate.pipeline.pace import Pace
 from toolgate.pipeline.pool import KeyedPool
 from toolgate.pipeline.survey import survey
 from toolgate.ports import Caller, HttpRoute
@@ -45,7 +46,8 @@ class StreamableHttp:
         self._route = route
         self._path = path
         announcements = Announcements()
-        self._modern = Modern(spec.name, route, path, spec.max_bytes, announcements.announce)
+        self._bounds = replies.Bounds(spec.max_bytes, Pace())
+        self._modern = Modern(spec.name, route, path, self._bounds, announcements.announce)
         self._hearing = Hearing(spec.name, self._modern, announcements)
         self._announce = announcements.announce
         self._eras: frozenset[str] = frozenset({Era.MODERN, Era.LEGACY})
@@ -123,7 +125,7 @@ class StreamableHttp:
             self._spec.name,
             self._route,
             self._path,
-            self._spec.max_bytes,
+            self._bounds,
             self._route.prepare(headers),
             self._announce,
         )

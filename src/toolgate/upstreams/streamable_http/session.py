@@ -22,6 +22,9 @@ from toolgate.upstreams.streamable_http.modern import Announce, announced
 _FAREWELL = 2.0
 """Seconds that telling a server of a cancellation or the end of a session may take."""
 
+_MOST_BESIDE = 64
+"""Messages that nobody waits for, and questions to callers, at the same time; more are dropped."""
+
 _RESUMES = 5
 _RETRY = 1.0
 _LONGEST_RETRY = 30.0
@@ -31,12 +34,12 @@ class Session:
     """One `Mcp-Session-Id` (or none, where the server keeps no sessions). Made by `initialize`, ended by `close`."""
 
     def __init__(
-        self, server: str, route: HttpRoute, path: str, limit: int, prepared: bytes, announce: Announce
+        self, server: str, route: HttpRoute, path: str, bounds: replies.Bounds, prepared: bytes, announce: Announce
     ) -> None:
         self._server = server
         self._route = route
         self._path = path
-        self._limit = limit
+        self._bounds = bounds
         self._prepared = prepared
         self._announce = announce
         self._ids = itertools.count(1)
@@ -73,8 +76,12 @@ class Session:
         token = None if out.envelope.progress_token is None else request_id
         body = southbound.legacy_request(out, request_id, token, self.introduction.version)
 
+        asked: list[asyncio.Task[None]] = []
+
         def heard(message: jsonrpc.Message) -> None:
-            self._heard(message, out, caller, token)
+            question = self._heard(message, out, caller, token)
+            if question is not None:
+                asked.append(question)
 
         try:
             answer = await self._post(body, idempotent=METHODS[out.method].safe)
@@ -82,6 +89,9 @@ class Session:
         except asyncio.CancelledError:
             self._beside(self._cancel(request_id))
             raise
+        finally:
+            for question in asked:  # whose call has ended, nobody waits for
+                question.cancel()
         return southbound.outcome(message, out, Era.LEGACY, self.introduction.server_info)
 
     async def ask(self, method: str, params: Fields) -> jsonrpc.Message:
@@ -111,7 +121,7 @@ class Session:
                     raise replies.Lost
                 if answer.status != 200 or not answer.headers.get("content-type", "").startswith("text/event-stream"):
                     return
-                async for event in replies.events(answer, self._server, self._limit):
+                async for event in replies.events(answer, self._server, self._bounds):
                     last_event = event.id or last_event
                     delay = _RETRY if event.retry is None else min(event.retry / 1000, _LONGEST_RETRY)
                     change = self._unrelated(event.data)
@@ -153,15 +163,17 @@ class Session:
     ) -> jsonrpc.Message:
         if self._has_id and answer.status == 404:
             raise replies.Lost
-        message = await replies.response(answer, request_id, self._server, self._limit, heard)
+        message = await replies.response(answer, request_id, self._server, self._bounds, heard)
         if self._has_id and answer.status == 400 and _forgotten(message):
             raise replies.Lost
         return message
 
-    def _heard(self, message: jsonrpc.Message, out: Outbound, caller: Caller, token: int | None) -> None:
+    def _heard(
+        self, message: jsonrpc.Message, out: Outbound, caller: Caller, token: int | None
+    ) -> "asyncio.Task[None] | None":
         """What the server says on a call's stream: notifications for its caller, and questions to it."""
         if not isinstance(message.method, str):
-            return
+            return None
         if message.id is msgspec.UNSET:
             notification = relay.for_caller(message.method, jsonrpc.fields(message.params), out.envelope, token)
             change = announced(message)
@@ -169,9 +181,9 @@ class Session:
                 caller.notify(notification)
             elif change is not None:
                 self._announce(change)
-        else:
-            params = b"{}" if message.params is msgspec.UNSET else bytes(message.params)
-            self._beside(self._relay(message.method, bytes(message.id), params, caller, out))
+            return None
+        params = b"{}" if message.params is msgspec.UNSET else bytes(message.params)
+        return self._beside(self._relay(message.method, bytes(message.id), params, caller, out))
 
     async def _relay(self, method: str, request_id: bytes, params: bytes, caller: Caller, out: Outbound) -> None:
         """Puts the server's question to the caller, and posts the answer. A caller of the other era has no way back."""
@@ -187,8 +199,7 @@ class Session:
                 reply = jsonrpc.response(request_id, await caller.ask(method, params))
             except Fault as fault:
                 reply = jsonrpc.error_response(request_id, faults.wire(fault).code, fault.message, fault.data)
-        with suppress(Fault):
-            (await self._post(reply)).close()
+        await self._say(reply)
 
     def _unrelated(self, data: bytes) -> Change | None:
         """A message on the stand-alone stream: a change, or a question that belongs to nobody and is refused."""
@@ -219,10 +230,14 @@ class Session:
             async with asyncio.timeout(_FAREWELL):
                 (await self._post(body)).close()
 
-    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def _beside(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None] | None":
+        if len(self._aside) >= _MOST_BESIDE:
+            work.close()
+            return None
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+        return task
 
     async def _post(self, body: bytes, *, idempotent: bool = False) -> HttpAnswer:
         return await self._route.send("POST", self._path, (), body, prepared=self._prepared, idempotent=idempotent)
