@@ -224,8 +224,8 @@ def test_a_server_that_was_not_reached_has_an_endpoint_and_a_note():
 # How long a step may be: counted in calls, so that no machine's mood decides ----------------------------------------
 
 CALLS = 6_000
-"""Python and C calls between two yields: a few of them take a microsecond. What is compiled here takes ten times as many
-in each of its parts, so that one forgotten yield shows."""
+"""Python and C calls between two yields: a few of them take a microsecond. What is compiled here takes ten times as
+many in each of its parts, so that one forgotten yield shows."""
 
 
 def longest_step(source: Source) -> int:
