@@ -206,4 +206,7 @@ PROMISES: dict[str, Promise] = {
     "policy.uris": Promise(
         "docs/reference/configuration.md", "A URI that is denied is denied in every spelling, and through every template."
     ),
+    "lists.order": Promise(
+        "docs/explanation/architecture.md", "Merged lists are in the order of server and name, and no name or URI stands twice."
+    ),
 }

@@ -71,7 +71,7 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) ->
     of several offers of one name, only the first is taken: no other could ever be called."""
     placed: list[Placed] = []
     names = _Names()
-    taken: set[str] = set()
+    taken: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
     offers = yield from in_order(discovery.offers, key=_by_kind_and_name, pace=pace)
     before: tuple[str, str] | None = None
     for offer in offers:
@@ -83,8 +83,8 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) ->
         before = _by_kind_and_name(offer)
         bit = len(placed)
         own = _target(spec, bit, offer, run, mirrored)
-        merged = msgspec.structs.replace(own, public=_merged_name(spec.name, offer.kind, offer.name, taken))
-        taken.add(merged.public)
+        merged = msgspec.structs.replace(own, public=_merged_name(spec.name, offer.kind, offer.name, taken[offer.kind]))
+        taken[offer.kind].add(merged.public)
         names.add(spec.name, offer.kind, offer.name, bit)
         placed.append(Placed(offer, own, merged, offer.definition))
     unlisted = None
@@ -183,11 +183,11 @@ def _picked(picks: PicksFrom, offer: Offer) -> Pick | None:
 
 
 class _Taken:
-    """The names that one part has given already: on its own endpoint by kind, and on the aggregate."""
+    """The names that one part has given already, by kind: on its own endpoint, and on the aggregate."""
 
     def __init__(self) -> None:
         self.own: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
-        self.merged: set[str] = set()
+        self.merged: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
 
 
 def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> Placed:
@@ -203,8 +203,8 @@ def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> 
     if pick.description is not None:
         definition = {**definition, "description": jsonrpc.encode_raw(pick.description)}
     own = msgspec.structs.replace(source.own, part=part, bit=bit, public=public)
-    merged = msgspec.structs.replace(own, public=_merged_name(part, kind, public, taken.merged))
-    taken.merged.add(merged.public)
+    merged = msgspec.structs.replace(own, public=_merged_name(part, kind, public, taken.merged[kind]))
+    taken.merged[kind].add(merged.public)
     return Placed(offer, own, merged, definition)
 
 
