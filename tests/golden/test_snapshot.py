@@ -34,22 +34,18 @@ async def run(call: Any, caller: Any) -> None:
     """Stands for what a target ends in; compilation does not call it."""
 
 
+def raw(definition: dict[str, Any]) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in definition.items()}
+
+
 def discovery(said: dict[str, Any]) -> Discovery:
-    offers = [
-        Offer(
-            kind, definition[MEMBER.get(kind, "name")], msgspec.json.decode(msgspec.json.encode(definition), type=dict)
-        )
+    offers = tuple(
+        Offer(kind, definition[MEMBER.get(kind, "name")], raw(definition))
         for kind in OfferKind
         for definition in said.get(kind, ())
-    ]
-    raw = tuple(
-        Offer(
-            offer.kind, offer.name, {name: msgspec.Raw(msgspec.json.encode(v)) for name, v in offer.definition.items()}
-        )
-        for offer in offers
     )
     capabilities = msgspec.json.encode(said.get("capabilities", {}))
-    return Discovery(frozenset({"modern"}), ("2026-07-28",), capabilities, None, said.get("instructions"), raw)
+    return Discovery(frozenset({"modern"}), ("2026-07-28",), capabilities, None, said.get("instructions"), offers)
 
 
 def compiled(case: Path) -> Snapshot:
