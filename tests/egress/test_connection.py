@@ -12,6 +12,7 @@ from toolgate.egress.answer import Answer
 from toolgate.egress.connection import Connection
 from toolgate.egress.dialling import Destination, dial
 from toolgate.model.errors import UpstreamFailed
+from toolgate.pipeline.outbox import outbox_of
 
 
 class Holder:
@@ -38,10 +39,17 @@ async def connected(peer: Peer) -> tuple[Holder, Connection]:
     return holder, await dial(to, lambda: Connection(holder, "weather", 100_000))
 
 
+def asking(connection: Connection) -> asyncio.Future[Answer]:
+    """A request that is on the wire already: the loop's turn that writes it is over."""
+    waiter = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+    outbox_of(asyncio.get_running_loop()).flush()
+    return waiter
+
+
 async def fed(peer: Peer, pieces: Sequence[bytes]) -> tuple[Holder, asyncio.Future[Answer]]:
     """A connected connection that is handed these bytes, as the loop would hand them over."""
     holder, connection = await connected(peer)
-    waiter = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+    waiter = asking(connection)
     for piece in pieces:
         if not connection.closed:
             connection.data_received(piece)
@@ -97,11 +105,11 @@ async def test_an_answer_that_came_in_the_moment_of_cancelling_keeps_its_connect
     """It may already be another's: cancelling must not drop it under them."""
     async with serving(silent) as peer:
         _, connection = await connected(peer)
-        waiter = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+        waiter = asking(connection)
         connection.data_received(answer())
         connection.cancelled(waiter)
         assert not connection.closed
-        other = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+        other = asking(connection)
         connection.cancelled(waiter)
         connection.data_received(answer(b"other"))
         assert other.result().body == b"other"
@@ -119,7 +127,7 @@ async def test_a_connection_that_the_peer_ended_is_closed_in_the_same_turn_of_th
 async def test_an_answer_to_a_cancelled_request_keeps_its_connection():
     async with serving(silent) as peer:
         holder, connection = await connected(peer)
-        waiter = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+        waiter = asking(connection)
         waiter.cancel()
         connection.data_received(answer())
         connection.cancelled(waiter)
@@ -132,7 +140,7 @@ async def test_an_answer_to_a_cancelled_request_keeps_its_connection():
 async def test_a_stream_that_nobody_will_read_costs_its_connection(first: str):
     async with serving(silent) as peer:
         _, connection = await connected(peer)
-        waiter = connection.start(b"GET / HTTP/1.1\r\n\r\n")
+        waiter = asking(connection)
         if first == "cancel":
             waiter.cancel()
         connection.data_received(STREAM)

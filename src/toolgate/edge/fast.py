@@ -1,20 +1,20 @@
-"""The short way for `POST` to an MCP endpoint: from the HTTP parser's callbacks to the endpoint without ASGI in between.
+"""The short way for `POST` to an MCP endpoint: from the HTTP parser's callbacks to the endpoint without ASGI in
+between.
 
-It subclasses uvicorn's HttpToolsProtocol, whose callbacks are not a public interface: uvicorn is bounded to one minor, and a
-test asserts that the ordinary ASGI way gives the same answers. Everything that is not such a POST takes that way. The
-limits on heads and on slow senders hold for both.
+It subclasses uvicorn's HttpToolsProtocol, whose callbacks are not a public interface: uvicorn is bounded to one minor,
+and a test asserts that the ordinary ASGI way gives the same answers. Everything that is not such a POST takes that way.
+The limits on heads and on slow senders hold for both.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from toolgate.edge.cycle import FastCycle
 from toolgate.edge.endpoint import McpEndpoints, endpoint_of
-from toolgate.edge.limits import LINGER, MOST_HEADERS, UNKNOWN_BODY, Limits
-from toolgate.edge.request import Header, Request
+from toolgate.edge.limits import LINGER, MOST_HEADERS, Limits
+from toolgate.pipeline.outbox import outbox_of
 
 
 class McpProtocol(HttpToolsProtocol):
@@ -27,6 +27,7 @@ class McpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.outbox = outbox_of(self.loop)
         self.running: Any = None
         self.wire = self.size = 0
         self.head_done = self.offered = False
@@ -63,8 +64,8 @@ class McpProtocol(HttpToolsProtocol):
                 data = self._declined() + data[upgrade.args[0] :]
 
     def _declined(self) -> bytes:
-        """The head of a request that offers another protocol, without the offer: nothing else is spoken here, and it may
-        be passed over (RFC 9110 section 7.8), but this parser would take the body for the other protocol."""
+        """The head of a request that offers another protocol, without the offer: nothing else is spoken here, and it
+        may be passed over (RFC 9110 section 7.8), but this parser would take the body for the other protocol."""
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         for name, value in self.headers:
             if name == b"connection":
@@ -153,6 +154,10 @@ class McpProtocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
+    def shutdown(self) -> None:
+        self.outbox.flush()
+        super().shutdown()
+
     def resume_writing(self) -> None:
         super().resume_writing()
         cycle: Any = self.cycle
@@ -206,6 +211,7 @@ class McpProtocol(HttpToolsProtocol):
         return endpoint_of(self.url.decode("latin-1"))
 
     def _refuse(self, status: int, reason: bytes) -> None:
+        self.outbox.flush()
         if self.refused_since is not None or self.transport.is_closing():
             return
         running = self.running
@@ -232,165 +238,6 @@ class McpProtocol(HttpToolsProtocol):
             self.transport.write_eof()
         else:
             self.transport.close()
-
-
-class FastCycle:
-    """One POST on the short way: what uvicorn needs to know of its cycles, and our Responder."""
-
-    __slots__ = (
-        "_body", "_chunked", "_drained", "_endpoint", "_gone", "_known", "_protocol", "_size", "_task", "_url",
-        "disconnected", "headers", "http_version", "keep_alive", "more_body", "response_complete", "response_started",
-        "turn",
-    )  # fmt: skip
-
-    def __init__(self, protocol: McpProtocol, endpoint: str) -> None:
-        self._protocol = protocol
-        self._endpoint = endpoint
-        self._url = protocol.url
-        self.headers = protocol.headers
-        self.http_version = protocol.parser.get_http_version()
-        self.keep_alive = self.http_version != "1.0" and protocol.parser.should_keep_alive()
-        self._body: bytes | bytearray = b""
-        self._size = 0
-        self._known = False
-        self._gone: Callable[[], None] | None = None
-        self._drained: Callable[[], None] | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._chunked = False
-        self.turn = False
-        self.more_body = True
-        self.disconnected = False
-        self.response_started = False
-        self.response_complete = False
-
-    # What uvicorn asks of a cycle ----------------------------------------------------------------------------------
-
-    @property
-    def message_event(self) -> "FastCycle":
-        """uvicorn sets this event when the connection is lost."""
-        return self
-
-    def set(self) -> None:
-        if self.disconnected and self._gone is not None:
-            gone, self._gone = self._gone, None
-            gone()
-
-    # Reading --------------------------------------------------------------------------------------------------------
-
-    def feed(self, body: bytes) -> None:
-        self._size += len(body)
-        if self._size > UNKNOWN_BODY and not self._known:
-            self._known = True
-            refusal = self._protocol.endpoints.refusal(self._request(b""))
-            if refusal is not None:
-                status, reason, headers = refusal
-                self._refuse(status, headers, reason)
-                return
-        if self._size > self._protocol.limits.body:
-            self._refuse(413, ((b"content-type", b"text/plain; charset=utf-8"),), b"The body is too large.\n")
-        elif not self._body:
-            self._body = body
-        elif isinstance(self._body, bytearray):
-            self._body += body
-        else:  # not a list of parts: many tiny chunks would cost far more memory than they hold
-            self._body = bytearray(self._body) + body
-
-    def _refuse(self, status: int, headers: Sequence[Header], reason: bytes) -> None:
-        """Answers before the body is complete."""
-        self.keep_alive = False
-        self._body = b""
-        if self.turn:
-            self.reply(status, headers, reason)
-        else:
-            self._protocol.transport.close()
-
-    def begin(self) -> None:
-        """Runs the request once it is whole and its turn has come."""
-        if self.more_body or not self.turn or self.response_started or self._task is not None:
-            return
-        protocol = self._protocol
-        request = self._request(bytes(self._body))
-        self._body = b""
-        self._task = task = protocol.loop.create_task(self._run(request))
-        protocol.tasks.add(task)
-
-    def _request(self, body: bytes) -> Request:
-        protocol = self._protocol
-        client = protocol.client[0] if protocol.client else ""
-        path = self._url.decode("latin-1")
-        return Request("POST", path, self.headers, body, client, secure=protocol.scheme == "https")
-
-    async def _run(self, request: Request) -> None:
-        """The request's one task. What ends it without an answer ends the connection."""
-        protocol, task = self._protocol, self._task
-        assert task is not None
-        try:
-            await protocol.endpoints.serve(request, self, self._endpoint, task)
-        finally:
-            protocol.tasks.discard(task)
-            if task.cancelling() and not self.response_complete:
-                protocol.transport.close()
-
-    # Responder ------------------------------------------------------------------------------------------------------
-
-    @property
-    def paused(self) -> bool:
-        return self._protocol.flow.write_paused
-
-    def watch(self, gone: Callable[[], None] | None, drained: Callable[[], None] | None) -> None:
-        self._gone = gone
-        self._drained = drained
-
-    def drained(self) -> None:
-        if self._drained is not None:
-            self._drained()
-
-    def reply(self, status: int, headers: Sequence[Header], body: bytes) -> None:
-        if self.disconnected or self.response_started:
-            return
-        self.response_started = True
-        parts = self._head(status, headers)
-        parts += (b"content-length: ", b"%d" % len(body), b"\r\n\r\n", body)
-        self._protocol.transport.write(b"".join(parts))
-        self._complete()
-
-    def start(self, status: int, headers: Sequence[Header]) -> None:
-        if self.disconnected or self.response_started:
-            return
-        self.response_started = True
-        self._chunked = self.http_version != "1.0"
-        parts = self._head(status, headers)
-        parts.append(b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
-        self._protocol.transport.write(b"".join(parts))
-
-    def write(self, data: bytes) -> None:
-        if self.disconnected or self.response_complete:
-            return
-        self._protocol.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-
-    def end(self) -> None:
-        if self.disconnected or self.response_complete:
-            return
-        if self._chunked:
-            self._protocol.transport.write(b"0\r\n\r\n")
-        self._complete()
-
-    def _head(self, status: int, headers: Sequence[Header]) -> list[bytes]:
-        parts = [STATUS_LINE[status]]
-        for name, value in self._protocol.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        for name, value in headers:
-            parts += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        return parts
-
-    def _complete(self) -> None:
-        self.response_complete = True
-        self._gone = self._drained = None
-        if not self.keep_alive:
-            self._protocol.linger() if self.more_body else self._protocol.transport.close()
-        self._protocol.on_response_complete()
 
 
 def protocol_class(endpoints: McpEndpoints, limits: Limits, *, short: bool = True) -> type[McpProtocol]:

@@ -13,6 +13,7 @@ from httptools import HttpParserError, HttpResponseParser
 
 from toolgate.egress.answer import Answer, StreamedAnswer, WholeAnswer
 from toolgate.model.errors import UpstreamFailed
+from toolgate.pipeline.outbox import outbox_of
 
 HEAD_LIMIT = 64 * 1024  # bytes of status line and headers, interim answers, chunk headers and trailers together
 IDLE = 4.0  # seconds; common servers close after 5
@@ -49,7 +50,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop",
-        "_parser", "_repeats", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed",
+        "_outbox", "_parser", "_repeats", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed",
         "expires", "idle_since", "unsent", "uses",
     )  # fmt: skip
 
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._server = server
         self._limit = limit
         self._loop = asyncio.get_running_loop()
+        self._outbox = outbox_of(self._loop)
         self._transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[Answer] | None = None
@@ -94,10 +96,18 @@ class Connection(asyncio.Protocol):
         self._head_done = self._done = False
         self._large = len(request) > _LARGE
         self.uses += 1
-        transport = cast(asyncio.Transport, self._transport)
-        transport.write(request)
-        self.unsent = transport.is_closing()
+        self.unsent = True
+        self._outbox.write(self, request)
         return waiter
+
+    def write(self, data: bytes, /) -> None:
+        """Called by the outbox, at the end of the loop's turn."""
+        transport = cast(asyncio.Transport, self._transport)
+        transport.write(data)
+        self.unsent = transport.is_closing()
+
+    def is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
 
     def cancelled(self, waiter: asyncio.Future[Answer]) -> None:
         """The one who awaited `waiter` was cancelled: drops the connection unless the answer is already complete."""
@@ -261,7 +271,9 @@ class Connection(asyncio.Protocol):
         if waiter is not None and not waiter.done():
             waiter.set_result(stream or WholeAnswer(self._status, self._headers, bytes(self._body)))
         self._body = b""
-        if self._large and self._transport is not None:
+        if self.unsent:
+            reusable = False  # answered before it was asked
+        elif self._large and self._transport is not None:
             reusable = reusable and self._transport.get_write_buffer_size() == 0
         if not reusable or self.closed:
             self.drop()
