@@ -10,21 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import mcp
+import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.journeys.pipes import Pipes, piped
 from tests.journeys.terminal import command, surroundings
 from tests.running import ALL, Installation
-from tests.servers.launching import SERVERS
+from tests.servers.launching import launched_script
 
-DECLARED: dict[str, Any] = {
-    "servers": {
-        "demo": {"kind": "echo"},
-        "sdk": {"kind": "python", "object": "sdk_server:build", "path": str(SERVERS)},
-    },
-    "grants": [{"key": "local", "allow": ALL, "deny": {"servers": ["sdk"], "tools": ["crash"]}}],
-}
+DEMO: dict[str, Any] = {"servers": {"demo": {"kind": "echo"}}, "grants": [{"key": "local", "allow": ALL}]}
 KINDS = ("stdio", "bridge")
+
+
+@pytest.fixture(scope="session")
+def declared() -> Generator[dict[str, Any]]:
+    """The demo, and the SDK's server, which is launched once: what starts again and again is Toolgate."""
+    with launched_script("sdk_server") as sdk:
+        yield {
+            "servers": {**DEMO["servers"], "sdk": {"kind": "streamable_http", "url": sdk.url}},
+            "grants": [{"key": "local", "allow": ALL, "deny": {"servers": ["sdk"], "tools": ["crash"]}}],
+        }
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,9 @@ def bridged(installation: Installation, url: str, *flags: str) -> Carrier:
 
 
 @contextmanager
-def opened(kind: str, folder: Path) -> Generator[Carrier]:
+def opened(kind: str, folder: Path, declared: dict[str, Any]) -> Generator[Carrier]:
     """One of the two, with an installation of its own."""
-    installation = Installation(folder, DECLARED)
+    installation = Installation(folder, declared)
     if kind == "stdio":
         yield served(installation)
     else:

@@ -104,6 +104,11 @@ class Pipes:
                 self.kept.append(json.loads(line))
             return await self.process.wait()
 
+    def hang_up(self) -> None:
+        """Closes our ends of both pipes, whatever is on its way."""
+        for descriptor in (0, 1):
+            self.process._transport.get_pipe_transport(descriptor).close()  # type: ignore[attr-defined]
+
     async def _read(self) -> Any:
         async with asyncio.timeout(SECONDS):
             line = await self._out.readline()

@@ -9,7 +9,7 @@ import stat
 import sys
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,14 @@ import psutil
 import pytest
 import trustme
 
-from tests.journeys.carriers import DECLARED, bridged, opened
+from tests.journeys.carriers import DEMO, bridged, declared, opened
 from tests.journeys.pipes import PREFIX, Pipes, piped
 from tests.journeys.terminal import Terminal
-from tests.running import ALL, Gateway, Installation
+from tests.running import Gateway, Installation
 from toolgate.stores.data_dir import SEALING_BYTES, SEALING_KEY
 
-DEMO: dict[str, Any] = {"servers": {"demo": {"kind": "echo"}}, "grants": [{"key": "local", "allow": ALL}]}
+__all__ = ["declared"]
+
 eras = pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
 
 
@@ -129,8 +130,8 @@ async def test_a_gateway_that_is_not_there_is_said_and_found_once_it_is(tmp_path
 
 
 @pytest.mark.promise("headers.mirrored")
-async def test_mirrored_arguments_are_learnt_when_they_are_needed(tmp_path: Path):
-    with opened("bridge", tmp_path) as carrier:
+async def test_mirrored_arguments_are_learnt_when_they_are_needed(tmp_path: Path, declared: dict[str, Any]):
+    with opened("bridge", tmp_path, declared) as carrier:
         async with carrier.pipes() as client:  # which lists nothing before it calls
             called = await client.call("sdk__place", {"region": "Zürich", "count": 3}, modern=True)
             assert text(called) == "3 in Zürich"
@@ -138,8 +139,8 @@ async def test_mirrored_arguments_are_learnt_when_they_are_needed(tmp_path: Path
 
 
 @pytest.mark.promise("bridge.sessions")
-async def test_a_session_that_the_gateway_lost_is_begun_anew(tmp_path: Path):
-    installation, port = Installation(tmp_path, DECLARED), free_port()
+async def test_a_session_that_the_gateway_lost_is_begun_anew(tmp_path: Path, declared: dict[str, Any]):
+    installation, port = Installation(tmp_path, declared), free_port()
     async with bridged(installation, f"http://127.0.0.1:{port}").pipes() as client:
         with installation.up("--port", str(port)):
             await client.initialize()
@@ -164,24 +165,27 @@ async def test_news_is_heard_again_after_a_restart(tmp_path: Path):
         with installation.up("--port", str(port)):
             await client.initialize()
         with installation.up("--port", str(port)) as gateway:
-            gateway.log.wait("GET /mcp stream opened") if False else None
-            assert text(await client.call("demo__echo", {"text": "x"}, modern=False)) == "x"
             more = {**DEMO["servers"], "more": {"kind": "echo"}}
-            for number in range(40):
-                installation.declare({**DEMO, "servers": more if number % 2 == 0 else DEMO["servers"]})
-                gateway.log.wait("is in force", since=gateway.log.mark() - 1)
-                await client.call("demo__echo", {"text": "x"}, modern=False)
+            for number in range(60):  # until the stream is open again, changes are nobody's to hear
+                mark = gateway.log.mark()
+                installation.declare({**DEMO, "servers": DEMO["servers"] if number % 2 else more})
+                gateway.log.wait("is in force", since=mark)
+                assert text(await client.call("demo__echo", {"text": "x"}, modern=False)) == "x"
                 if any(message.get("method") == "notifications/tools/list_changed" for message in client.kept):
                     return
     raise AssertionError("no change was heard")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows tells a killed process by another exit code")
 @eras
-async def test_a_gateway_that_dies_during_a_call_leaves_no_call_open(tmp_path: Path, modern: bool):
-    declared = {**DECLARED, "servers": {"sdk": DECLARED["servers"]["sdk"]}}
+async def test_a_gateway_that_dies_during_a_call_leaves_no_call_open(
+    tmp_path: Path, declared: dict[str, Any], modern: bool
+):
     name = uuid.uuid4().hex
     installation = Installation(tmp_path, declared)
-    with pytest.raises(AssertionError, match="exit code -9"), installation.up() as gateway:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(pytest.raises(AssertionError, match="exit code -9"))
+        gateway = stack.enter_context(installation.up())
         async with bridge(gateway, modern=modern) as client:
             hanging = await client.begin("sdk__hang", {"name": name}, modern=modern, progressToken=name)
             await client.heard("notifications/progress")
@@ -204,9 +208,9 @@ async def test_a_listen_that_the_gateway_ends_is_said_to_end(tmp_path: Path):
 
 @pytest.mark.promise("calls.cancelled")
 @eras
-async def test_the_gateway_records_a_call_that_was_taken_back(tmp_path: Path, modern: bool):
+async def test_the_gateway_records_a_call_that_was_taken_back(tmp_path: Path, declared: dict[str, Any], modern: bool):
     name = uuid.uuid4().hex
-    with Installation(tmp_path, DECLARED).up() as gateway:
+    with Installation(tmp_path, declared).up() as gateway:
         async with bridge(gateway, modern=modern) as client:
             hanging = await client.begin("sdk__hang", {"name": name}, modern=modern, progressToken=name)
             await client.heard("notifications/progress")

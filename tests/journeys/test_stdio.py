@@ -11,8 +11,10 @@ import mcp
 import pytest
 from mcp.types import ElicitRequestParams, ElicitResult
 
-from tests.journeys.carriers import KINDS, Carrier, opened
+from tests.journeys.carriers import DEMO, KINDS, Carrier, declared, opened
 from tests.journeys.pipes import PREFIX, Pipes
+
+__all__ = ["declared"]
 
 CANCELLED = "notifications/cancelled"
 PROGRESS = "notifications/progress"
@@ -21,9 +23,24 @@ eras = pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"]
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def carrier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Carrier]:
-    with opened(request.param, tmp_path_factory.mktemp(request.param)) as found:
+def carrier(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, declared: dict[str, Any]
+) -> Generator[Carrier]:
+    with opened(request.param, tmp_path_factory.mktemp(request.param), declared) as found:
         yield found
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def plain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Carrier]:
+    """With the demo alone, which is there at once."""
+    with opened(request.param, tmp_path_factory.mktemp(request.param), DEMO) as found:
+        yield found
+
+
+@pytest.fixture
+async def demo(plain: Carrier) -> AsyncGenerator[Pipes]:
+    async with plain.pipes() as client:
+        yield client
 
 
 @pytest.fixture
@@ -80,15 +97,15 @@ def said(result: Any) -> str:
 
 
 @eras
-async def test_ids_come_back_as_they_were(pipes: Pipes, modern: bool):
-    await begin(pipes, modern=modern)
+async def test_ids_come_back_as_they_were(demo: Pipes, modern: bool):
+    await begin(demo, modern=modern)
     for request_id in (0, -7, 2**53, "", 'a "tökén"', "1"):
         meta = (
             {"_meta": {f"{PREFIX}protocolVersion": "2026-07-28", f"{PREFIX}clientCapabilities": {}}} if modern else {}
         )
         params = {"name": "demo__echo", "arguments": {"text": "x"}, **meta}
-        await pipes.ask("tools/call", params, request_id)
-        answer = await pipes.next()
+        await demo.ask("tools/call", params, request_id)
+        answer = await demo.next()
         assert (type(answer["id"]), answer["id"]) == (type(request_id), request_id)
         assert text(answer) == "x"
 
@@ -172,12 +189,12 @@ async def test_log_messages_come_from_the_level_that_was_set(pipes: Pipes):
 
 
 @pytest.mark.promise("sessions.batches")
-async def test_a_batch_is_answered_as_one(pipes: Pipes):
-    await pipes.initialize("2025-03-26")
+async def test_a_batch_is_answered_as_one(demo: Pipes):
+    await demo.initialize("2025-03-26")
     params = {"name": "demo__echo", "arguments": {"text": "x"}}
     batch = [{"jsonrpc": "2.0", "id": each, "method": "tools/call", "params": params} for each in ("a", "b")]
-    await pipes.send([*batch, {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}])
-    answers = await pipes.next()
+    await demo.send([*batch, {"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}])
+    answers = await demo.next()
     assert {answer["id"]: text(answer) for answer in answers} == {"a": "x", "b": "x"}
 
 
@@ -196,21 +213,21 @@ async def test_a_batch_is_answered_as_one(pipes: Pipes):
     ],
     ids=["cut", "no UTF-8", "deep", "no object", "version", "id", "no session", "batch"],
 )
-async def test_what_is_no_message_is_told_and_forgotten(pipes: Pipes, line: bytes, code: int):
-    await pipes.send(b"")
-    await pipes.send(line)
-    answer = await pipes.next()
+async def test_what_is_no_message_is_told_and_forgotten(demo: Pipes, line: bytes, code: int):
+    await demo.send(b"")
+    await demo.send(line)
+    answer = await demo.next()
     assert answer["error"]["code"] == code
-    assert text(await pipes.call("demo__echo", {"text": "on"}, modern=True)) == "on"
+    assert text(await demo.call("demo__echo", {"text": "on"}, modern=True)) == "on"
 
 
 @pytest.mark.promise("stdio.bounded")
 @eras
-async def test_a_message_that_is_too_large_is_refused_and_the_next_is_not(pipes: Pipes, modern: bool):
-    await begin(pipes, modern=modern)
-    await pipes.begin("demo__echo", {"text": "x" * 5_000_000}, modern=modern)
-    assert "too large" in (await pipes.next())["error"]["message"]
-    assert text(await pipes.call("demo__echo", {"text": "x" * 3_000_000}, modern=modern)) == "x" * 3_000_000
+async def test_a_message_that_is_too_large_is_refused_and_the_next_is_not(demo: Pipes, modern: bool):
+    await begin(demo, modern=modern)
+    await demo.begin("demo__echo", {"text": "x" * 5_000_000}, modern=modern)
+    assert "too large" in (await demo.next())["error"]["message"]
+    assert text(await demo.call("demo__echo", {"text": "x" * 3_000_000}, modern=modern)) == "x" * 3_000_000
 
 
 @pytest.mark.promise("stdio.bounded")
@@ -251,17 +268,17 @@ async def test_a_client_that_ends_still_gets_its_answers(pipes: Pipes, modern: b
     assert text(answer) == "took 1 steps"
 
 
-async def test_one_process_serves_both_eras_at_once(pipes: Pipes):
-    assert "tools" in (await pipes.initialize())["capabilities"]
-    assert text(await pipes.call("demo__echo", {"text": "new"}, modern=True)) == "new"
-    assert text(await pipes.call("demo__echo", {"text": "old"}, modern=False)) == "old"
-    discovered = await pipes.answer(await pipes.ask_modern("server/discover"))
+async def test_one_process_serves_both_eras_at_once(demo: Pipes):
+    assert "tools" in (await demo.initialize())["capabilities"]
+    assert text(await demo.call("demo__echo", {"text": "new"}, modern=True)) == "new"
+    assert text(await demo.call("demo__echo", {"text": "old"}, modern=False)) == "old"
+    discovered = await demo.answer(await demo.ask_modern("server/discover"))
     assert discovered["result"]["resultType"] == "complete"
 
 
-async def test_unknown_methods_and_versions(pipes: Pipes):
-    unknown = await pipes.answer(await pipes.ask_modern("no/such"))
+async def test_unknown_methods_and_versions(demo: Pipes):
+    unknown = await demo.answer(await demo.ask_modern("no/such"))
     assert unknown["error"]["code"] == -32601
-    future = await pipes.answer(await pipes.ask_modern("tools/list", **{f"{PREFIX}protocolVersion": "2099-01-01"}))
+    future = await demo.answer(await demo.ask_modern("tools/list", None, **{f"{PREFIX}protocolVersion": "2099-01-01"}))
     assert future["error"]["code"] == -32022
     assert "2026-07-28" in json.dumps(future["error"]["data"])

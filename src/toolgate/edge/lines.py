@@ -24,7 +24,7 @@ TOO_LONG = b"\0"
 
 class Lines:
     """One peer at the other end of two file descriptors. Made and used on the event loop; `limit` is the most bytes of
-    one line that is read."""
+    one line that is read. `lost` is set when the peer can no longer be told anything."""
 
     def __init__(self, source: int, sink: int, limit: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -40,7 +40,7 @@ class Lines:
         self._low = asyncio.Event()
         self._low.set()
         self.drained: Callable[[], None] | None = None
-        self.broken = False
+        self.lost = asyncio.Event()
         self._writer = threading.Thread(target=self._write_all, name="toolgate-out", daemon=True)
         for descriptor in (source, sink):
             _binary(descriptor)
@@ -64,13 +64,13 @@ class Lines:
 
     async def room(self) -> None:
         """Waits while the peer does not read."""
-        while self.paused and not self.broken:
+        while self.paused and not self.lost.is_set():
             self._low.clear()
             await self._low.wait()
 
     def write(self, line: bytes) -> None:
         """One message. Never waits; after the peer went away everything is dropped."""
-        if self.broken:
+        if self.lost.is_set():
             return
         with self._changed:
             self._out.append(line)
@@ -128,7 +128,7 @@ class Lines:
                 while sent < len(data):
                     sent += os.write(self._sink, data[sent:])
             except OSError:
-                self._tell(self._lost)
+                self._tell(self._lose)
                 return
             with self._changed:
                 high = self._waiting > HIGH_WATER
@@ -164,9 +164,9 @@ class Lines:
         if self.drained is not None:
             self.drained()
 
-    def _lost(self) -> None:
+    def _lose(self) -> None:
         """The peer closed its end: it is as if it had ended its own side, too."""
-        self.broken = True
+        self.lost.set()
         with self._changed:
             self._out.clear()
             self._waiting = 0

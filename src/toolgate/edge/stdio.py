@@ -329,11 +329,19 @@ class StdioEdge:
             for wire_id in self._listening:
                 self._running[wire_id].cancel()
         self._end_session()
-        for patience in (drain, _LAST_WORDS):
-            running = [*self._running.values(), *self._together]
-            if running:
-                await asyncio.wait(running, timeout=patience)
-            for task in self._running.values():
-                task.cancel()
+        await self._settled(drain)
+        for task in self._running.values():
+            task.cancel()
+        await self._settled(_LAST_WORDS)
         self._out.flush(force=True)
         await self._lines.close(_LAST_WORDS)
+
+    async def _settled(self, seconds: float) -> None:
+        """Waits until nothing runs any more, or nobody is left to be answered; at most so long."""
+        running = [*self._running.values(), *self._together]
+        if running:
+            done = asyncio.ensure_future(asyncio.wait(running))
+            lost = asyncio.ensure_future(self._lines.lost.wait())
+            await asyncio.wait((done, lost), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            done.cancel()
+            lost.cancel()

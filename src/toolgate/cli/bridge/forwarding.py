@@ -48,12 +48,17 @@ class Bridge:
             await self._lines.room()
         for request_id in self._listening:
             self._modern.cancel(request_id)
-        running = {*self._modern.running.values(), *self._legacy.running}
-        if running:
-            _, late = await asyncio.wait(running, timeout=DRAIN)
-            for task in late:
-                task.cancel()
+        await self._drain({*self._modern.running.values(), *self._legacy.running})
         await self._legacy.end()
+
+    async def _drain(self, running: set["asyncio.Task[None]"]) -> None:
+        """Requests under way may end, while there is somebody to be told."""
+        if running:
+            done = asyncio.ensure_future(asyncio.wait(running))
+            lost = asyncio.ensure_future(self._lines.lost.wait())
+            await asyncio.wait((done, lost), timeout=DRAIN, return_when=asyncio.FIRST_COMPLETED)
+            for task in (done, lost, *running):
+                task.cancel()
 
     async def _take(self, line: bytes) -> None:
         request_id: bytes | None = None
