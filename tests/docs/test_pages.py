@@ -11,7 +11,8 @@ from tests.docs.pages import ROOT, Block, blocks, complaint, pages
 from tests.docs.stories import Story
 
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s#]+)(#[^)]*)?\)")
+LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s#]*)(#(?P<anchor>[^)]*))?\)")
+FENCED = re.compile(r"^(`{3,}).*?^\1$", re.MULTILINE | re.DOTALL)
 
 
 def all_blocks() -> list[Block]:
@@ -48,14 +49,37 @@ def test_story(steps: list[Block], tmp_path: Path):
             story.tell(block)
 
 
+def anchors(text: str) -> set[str]:
+    """What a link may name in a page: its headings, as GitHub spells them."""
+    headings = re.findall(r"^#+ +(.+)$", FENCED.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path, text: str) -> list[str]:
+    found: list[str] = []
+    for match in LINK.finditer(text):
+        target = page if not match["target"] else page.parent / match["target"]
+        if re.match(r"[a-z]+:", match["target"]):
+            continue
+        if not target.exists() or (match["anchor"] and match["anchor"] not in anchors(target.read_text("utf-8"))):
+            found.append(match[0])
+    return found
+
+
 def test_links_between_pages_lead_somewhere():
     broken = [
-        f"{page.relative_to(ROOT)}: {match['target']}"
-        for page in pages()
-        for match in LINK.finditer(page.read_text(encoding="utf-8"))
-        if not re.match(r"[a-z]+:", match["target"]) and not (page.parent / match["target"]).exists()
+        f"{page.relative_to(ROOT)}: {link}" for page in pages() for link in broken_links(page, page.read_text("utf-8"))
     ]
     assert not broken, "\n".join(broken)
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path):
+    page = tmp_path / "page.md"
+    page.write_text("# One `thing`, said\n\n```text\n# no heading\n```\n", "utf-8")
+    good = "[a](page.md) [b](#one-thing-said) [c](page.md#one-thing-said) [d](https://example.org/#x)"
+    assert broken_links(page, good) == []
+    bad = "[a](other.md) [b](#no-heading) [c](page.md#two)"
+    assert broken_links(page, bad) == ["[a](other.md)", "[b](#no-heading)", "[c](page.md#two)"]
 
 
 def test_every_page_is_reached_from_the_index():
