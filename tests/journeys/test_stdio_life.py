@@ -14,6 +14,7 @@ from tests.journeys.carriers import DEMO, declared, served
 from tests.journeys.pipes import PREFIX, piped
 from tests.journeys.terminal import Terminal
 from tests.running import Installation
+from tests.servers.launching import SERVERS
 
 __all__ = ["declared"]
 
@@ -124,9 +125,10 @@ async def test_told_to_stop_it_ends_what_listens_and_lets_calls_end(tmp_path: Pa
 
 
 @pytest.mark.promise("stdio.bounded")
-async def test_too_many_requests_at_once_are_refused_and_the_others_answered(tmp_path: Path, declared: dict[str, Any]):
+async def test_too_many_requests_at_once_are_refused_and_the_others_answered(tmp_path: Path):
     name = uuid.uuid4().hex
-    async with served(Installation(tmp_path, declared)).pipes() as client:
+    within = {"kind": "python", "object": "sdk_server:build", "path": str(SERVERS)}  # without a pool between
+    async with served(Installation(tmp_path, {**DEMO, "servers": {"sdk": within}})).pipes() as client:
         tokens = range(530)
         ids = [await client.begin("sdk__released", {"name": name}, modern=True, progressToken=each) for each in tokens]
         waiting, refused = ids[:512], ids[512:]
