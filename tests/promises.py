@@ -178,7 +178,8 @@ PROMISES: dict[str, Promise] = {
         "SPEC-DIGEST 2.6", "Whatever is wrong with a modern request together, the first rung that fails is told."
     ),
     "wire.http": Promise(
-        "RFC 9112", "What is no HTTP request is refused or ends, is never carried out by half, and never fails the gateway."
+        "RFC 9112",
+        "What is no HTTP request is refused or ends, is never carried out by half, and never fails the gateway.",
     ),
     "wire.bounded": Promise(
         "docs/reference/configuration.md",
@@ -204,9 +205,15 @@ PROMISES: dict[str, Promise] = {
         "docs/reference/configuration.md", "Deny beats allow, nothing means nothing, and lists and calls read one row."
     ),
     "policy.uris": Promise(
-        "docs/reference/configuration.md", "A URI that is denied is denied in every spelling, and through every template."
+        "docs/reference/configuration.md",
+        "A URI that is denied is denied in every spelling, and through every template.",
     ),
     "lists.order": Promise(
-        "docs/explanation/architecture.md", "Merged lists are in the order of server and name, and no name or URI stands twice."
+        "docs/explanation/architecture.md",
+        "Merged lists are in the order of server and name, and no name or URI stands twice.",
+    ),
+    "conformance.server": Promise(
+        "README.md",
+        "Every scenario that the official suite requires of a server passes through Toolgate, in both eras.",
     ),
 }

@@ -1,6 +1,7 @@
 """The official conformance suite, with every scenario that a revision of the specification requires of a server.
 
-What fails against the everything server itself is the fixture's or the suite's doing, not Toolgate's.
+The judged are Toolgate, with the everything server behind it, and that server alone: what fails there, too, is the
+fixture's or the suite's doing, not Toolgate's.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import pytest
 
 from tests.conformance.suite import SCORED, Revision, run
 from tests.npm.toolchain import Toolchain
+from tests.running import ALL, toolgate
 from tests.servers.launching import launched_script
 
 # Fixtures that give the URL of a server to judge. The suite cannot send a key and calls tools by their plain names.
-SUBJECTS = ["everything_url"]
+SUBJECTS = ["everything_url", "toolgate_url"]
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,18 @@ def everything_url() -> Generator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="module")
+def toolgate_url(everything_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """Toolgate in front of it, at the endpoint of that one server, where names are plain."""
+    declared = {
+        "servers": {"everything": {"kind": "streamable_http", "url": everything_url}},
+        "grants": [{"key": "local", "allow": ALL}],
+    }
+    with toolgate(tmp_path_factory.mktemp("toolgate"), declared, flags=["--open"]) as gateway:
+        yield gateway.endpoint("everything")
+
+
+@pytest.mark.promise("conformance.server")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("revision", SCORED)
@@ -34,3 +48,4 @@ def test_a_server_meets_the_requirements(
     verdict = run(npm_toolchain, request.getfixturevalue(subject), revision, tmp_path)
     assert len(verdict.scored) == SCORED[revision]
     assert all(scenario.passed for scenario in verdict.scored), verdict.report()
+    assert not [scenario.name for scenario in verdict.scenarios if scenario.warnings], verdict.report()
