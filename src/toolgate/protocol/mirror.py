@@ -19,8 +19,7 @@ _SENTINEL = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TYPES = frozenset({"string", "integer", "boolean"})
-_NUMBER = re.compile(r"-?[0-9]{1,17}(?:\.0{1,17})?")
-_MAX_SAFE = 2**53 - 1
+_NUMBER = re.compile(r"-?[0-9]{1,400}(?:\.0{1,400})?")
 
 # Keywords of JSON Schema 2020-12 whose values are schemas themselves. Data (`default`, `enum`, `const`, `examples`) and
 # references are absent: a walk never mistakes data for an annotation, and never follows a reference.
@@ -124,22 +123,24 @@ def check_params(
     values: Any = _decode(arguments) if params else {}
     for param in params:
         value = _at(values, param.path)
+        text = _text(value)
         header = headers.get(param.header)
-        if value is None and header is None:
+        if header is None and text is None:
+            # Either absent, or nothing that a header could say: the server itself explains what is wrong with it.
             continue
         if header is None:
             raise HeaderMismatch(f"the header Mcp-Param-{param.token} is missing")
-        if value is None or not _agrees(param, decode_value(header.decode("latin-1")), value):
+        if text is None or not _agrees(param, decode_value(header.decode("latin-1")), value, text):
             raise HeaderMismatch(f"the header Mcp-Param-{param.token} differs from the argument {'.'.join(param.path)}")
 
 
 def headers_for(params: tuple[MirroredParam, ...], arguments: msgspec.Raw | None) -> list[tuple[str, str]]:
-    """The `Mcp-Param-*` headers to send with these arguments. Values that do not fit their type are left out, so that
-    the server itself explains what is wrong with them."""
+    """The `Mcp-Param-*` headers to send with these arguments, whether or not their values are of the declared type:
+    what is wrong with them, the server itself explains. Objects and arrays have no header."""
     values = _decode(arguments)
     headers: list[tuple[str, str]] = []
     for param in params:
-        text = _text(param, _at(values, param.path))
+        text = _text(_at(values, param.path))
         if text is not None:
             headers.append((f"Mcp-Param-{param.token}", encode_value(text)))
     return headers
@@ -161,19 +162,17 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _text(param: MirroredParam, value: Any) -> str | None:
-    if param.type == "boolean":
-        return str(value).lower() if isinstance(value, bool) else None
-    if param.type == "integer":
-        whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
-        return str(int(value)) if whole and abs(value) <= _MAX_SAFE else None
-    return value if isinstance(value, str) else None
+def _text(value: Any) -> str | None:
+    """How a header says a value; None where no header can."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (str, int, float)) else None
 
 
-def _agrees(param: MirroredParam, header: str, value: Any) -> bool:
-    text = _text(param, value)
-    if text is None:
+def _agrees(param: MirroredParam, header: str, value: Any, text: str) -> bool:
+    if header == text:
+        return True
+    whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
+    if param.type != "integer" or not whole or not _NUMBER.fullmatch(header):
         return False
-    if param.type == "integer":
-        return _NUMBER.fullmatch(header) is not None and float(header) == float(text)
-    return header == text
+    return int(header.partition(".")[0]) == int(value)
