@@ -8,6 +8,7 @@ one name space, because both are served at `/servers/{name}/mcp`. Globs are thos
 characters, `?` is one character, everything else stands for itself.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,41 @@ TIMEOUT_S = 60.0
 MAX_BYTES = 8 * 1024 * 1024
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the registry says of one tool beyond what its server says: it may add what is missing and label the risk."""
+
+    description: str | None = None
+    title: str | None = None
+    hidden: bool = False
+    tags: tuple[str, ...] = ()
+    risk: str | None = None
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One test that a call must pass for its grant to count.
+
+    Either `argument`, a dotted path into the call's arguments, with exactly one of its operators: `equals`, `one_of`,
+    `prefix`, `pattern` (RE2, anywhere in the text), or a range of `minimum`, `maximum` or both (inclusive). Or exactly
+    one of `client` (a glob over the client's name), `networks` (CIDR), and `hours` (`HH:MM-HH:MM`, may pass midnight),
+    `days` (`mon`..`sun`) or both, in `zone` (IANA; UTC when it is not given).
+
+    Where the argument is not there, or is not what the operator can test, the condition is not passed.
+    """
+
+    argument: str | None = None
+    equals: Any = None
+    one_of: tuple[Any, ...] | None = None
+    prefix: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    client: str | None = None
+    networks: tuple[str, ...] | None = None
+    hours: str | None = None
+    days: tuple[str, ...] | None = None
+    zone: str | None = None
+
+
 class ServerSpec(msgspec.Struct, frozen=True):
     """One MCP server (or anything that a kind turns into one).
 
@@ -35,6 +71,9 @@ class ServerSpec(msgspec.Struct, frozen=True):
     reference, or an authentication scheme and a reference (`Bearer env:TOKEN`): see `rules.references`. `sharing` says
     who may share one session of the handshake era; None means that the kind's own default holds. `timeout` is the most
     seconds that one call may take; `max_bytes` the most bytes of one message from the server.
+
+    `tags` are those that grants may choose by; `overrides` are by the server's own tool name. A server that is not
+    `listed` (it drains) answers calls, but stands in no list.
     """
 
     name: str
@@ -45,6 +84,9 @@ class ServerSpec(msgspec.Struct, frozen=True):
     sharing: Sharing | None = None
     timeout: float = TIMEOUT_S
     max_bytes: int = MAX_BYTES
+    tags: tuple[str, ...] = ()
+    overrides: Mapping[str, Override] = {}
+    listed: bool = True
 
 
 class Pick(msgspec.Struct, frozen=True):
@@ -73,6 +115,8 @@ class VirtualSpec(msgspec.Struct, frozen=True):
     name: str
     offers: tuple[PicksFrom, ...]
     description: str | None = None
+    tags: tuple[str, ...] = ()
+    listed: bool = True
 
 
 class TeamSpec(msgspec.Struct, frozen=True):
@@ -84,22 +128,39 @@ class TeamSpec(msgspec.Struct, frozen=True):
 
 class KeySpec(msgspec.Struct, frozen=True):
     """Who may call. `digest` is `rules.keys.digest` of the key; `expires` is Unix time in seconds, from which the key
-    is refused. `observer` may read metrics and every caller's records; it gives no right to call anything."""
+    is refused. `observer` may read metrics and every caller's records; it gives no right to call anything.
+
+    `subjects` are all names beyond `key:NAME` that grants may use for it: its owner (`user:`, `service:`), every
+    `team:` (with the teams above) and every `role:` that owner or key is in. `teams` are those of them that are teams.
+
+    Ceilings only ever narrow: `audiences` are endpoint names (`*` for all, the aggregate is ``), `tools` globs over
+    public names, `networks` address ranges in CIDR form. An empty one allows nothing.
+    """
 
     name: str
     digest: bytes
     teams: tuple[str, ...] = ()
     observer: bool = False
     expires: float | None = None
+    subjects: tuple[str, ...] = ()
+    owner: str | None = None
+    audiences: tuple[str, ...] = ("*",)
+    tools: tuple[str, ...] = ("*",)
+    networks: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    cost_center: str | None = None
 
 
 class GrantSpec(msgspec.Struct, frozen=True):
     """Who may (or may not) see and call what. Deny beats allow; what no allow names is not allowed.
 
-    `subject` is `key:NAME`, `team:NAME` or EVERYONE. `servers` are globs over the names of servers *and* virtual
-    servers, never empty. `tools`, `prompts` and `resources` are globs over the offers' names as that server names them
-    (URIs and URI templates for resources); an empty tuple means none of that kind, and at least one of the three is
-    not empty.
+    `subject` is `key:`, `user:`, `service:`, `team:` or `role:NAME`, or EVERYONE. `servers` are globs over the names of
+    servers *and* virtual servers, never empty. `tools`, `prompts` and `resources` are globs over the offers' names as
+    that server names them (URIs and URI templates for resources); an empty tuple means none of that kind, and at least
+    one of the three is not empty.
+
+    `tags` and `risks` narrow it further: where they are given, only what has one of the tags (its own or its server's),
+    and only tools with one of the risks, is meant. Only calls that pass every one of `conditions` are allowed, or
+    denied. `expires` is Unix time in seconds, from which the grant says nothing. `name` is for explanations.
 
     An offer of a virtual server has two names: the one declared there, and the one at the server it comes from. It is
     allowed when an allow names either, and denied when a deny names either.
@@ -111,14 +172,21 @@ class GrantSpec(msgspec.Struct, frozen=True):
     tools: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
     resources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    expires: float | None = None
+    name: str = ""
 
 
 class Declared(msgspec.Struct, frozen=True):
-    """The whole file, in its own order. `file` is where it was read from; None for what is built in."""
+    """The whole file, in its own order. `file` is where it was read from; None for what is built in. `withheld` are the
+    servers and virtual servers that are known but not served, with the reason."""
 
     servers: tuple[ServerSpec, ...] = ()
     virtual: tuple[VirtualSpec, ...] = ()
     teams: tuple[TeamSpec, ...] = ()
     keys: tuple[KeySpec, ...] = ()
     grants: tuple[GrantSpec, ...] = ()
+    withheld: Mapping[str, str] = {}
     file: Path | None = None

@@ -14,7 +14,16 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, Effect, EraChoice, PicksFrom, Sharing
+from toolgate.model.declared import (
+    MAX_BYTES,
+    TIMEOUT_S,
+    Condition,
+    Effect,
+    EraChoice,
+    Override,
+    PicksFrom,
+    Sharing,
+)
 
 
 class Environment(StrEnum):
@@ -63,16 +72,6 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     name: str
     stamp: Stamp = Stamp()
-
-
-class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the registry says of one tool beyond what its server says: it may add what is missing and label the risk."""
-
-    description: str | None = None
-    title: str | None = None
-    hidden: bool = False
-    tags: tuple[str, ...] = ()
-    risk: str | None = None
 
 
 class Server(Entity, frozen=True, kw_only=True):
@@ -215,27 +214,6 @@ class Key(Entity, frozen=True, kw_only=True):
     revoked: bool = False
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One test that a call must pass for its grant to count. Exactly one of the operators is set.
-
-    `argument` is a dotted path into the call's arguments. Instead of it, `client` (a glob over the client's name),
-    `networks` (CIDR) or `hours` (`HH:MM-HH:MM`) with `days` (`mon`..`sun`) and `zone` (IANA) may be tested.
-    """
-
-    argument: str | None = None
-    equals: Any = None
-    one_of: tuple[Any, ...] | None = None
-    prefix: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    pattern: str | None = None
-    client: str | None = None
-    networks: tuple[str, ...] | None = None
-    hours: str | None = None
-    days: tuple[str, ...] | None = None
-    zone: str | None = None
-
-
 class Grant(Entity, frozen=True, kw_only=True):
     """Who may (or may not) see and call what. Deny beats allow; what no allow names is not allowed.
 
@@ -260,13 +238,17 @@ class Grant(Entity, frozen=True, kw_only=True):
 
 
 class Secret(Entity, frozen=True, kw_only=True):
-    """A secret of the store (`store:NAME`), sealed with AES-256-GCM under the data key `key_id`; never shown again."""
+    """A secret of the store (`store:NAME`), sealed with AES-256-GCM under the data key `key_id`; never shown again.
+
+    `owner` is the team whose servers may use it; None keeps it to those who may use every secret.
+    """
 
     KIND = "secret"
     PREFIX = "sec"
 
     sealed: str
     key_id: str
+    owner: str | None = None
     description: str = ""
 
 

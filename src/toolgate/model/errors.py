@@ -2,6 +2,11 @@
 
 ToolgateError
 ├── ConfigError                 the configuration is wrong; nothing was changed
+├── StoreFailed                 the database cannot be reached, is full, or is not ours
+├── Conflict                    a write saw another version than there is
+├── NotAllowed                  the control plane: this principal may not do that
+├── NotFound                    the control plane: there is no such record, or none that this principal may know of
+├── Refused                     the control plane: what was to be written is wrong; nothing was changed
 └── Fault                       ends one call; `protocol.faults` maps each class to the wire
     ├── Invalid                 the caller's message is wrong
     │   ├── ParseFailed             not JSON
@@ -65,6 +70,30 @@ class Conflict(ToolgateError):
     def __init__(self, message: str, current: Any = None) -> None:
         super().__init__(message)
         self.current = current
+
+
+class NotAllowed(ToolgateError):
+    """The principal lacks a permission of the control plane. `scope` is where it was needed (`organisation`,
+    `team:NAME`, `server:NAME`); `givers` are subjects that could give it, a few of them."""
+
+    def __init__(self, message: str, *, permission: str, scope: str, givers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.permission = permission
+        self.scope = scope
+        self.givers = givers
+
+
+class NotFound(ToolgateError):
+    """There is no such record; and what a principal may not read is not there for it either."""
+
+
+class Refused(ToolgateError):
+    """What was to be written is wrong, and nothing was changed. `findings` are (path of the field, reason) pairs; the
+    path is empty for the whole, and no reason repeats a secret."""
+
+    def __init__(self, findings: tuple[tuple[str, str], ...]) -> None:
+        super().__init__("\n".join(f"{path}: {reason}" if path else reason for path, reason in findings))
+        self.findings = findings
 
 
 class Fault(ToolgateError):
