@@ -13,7 +13,7 @@ from types import TracebackType
 
 from tests.docs.pages import Block
 
-USUAL_PORT = "8484"
+USUAL_PORT = re.compile(r"\b8484\b")
 STEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
@@ -152,7 +152,7 @@ class Story:
         return ["bash", "-euo", "pipefail", "-c", self._text(block)]
 
     def _text(self, block: Block) -> str:
-        return block.text.replace(USUAL_PORT, self._port)
+        return USUAL_PORT.sub(self._port, block.text)
 
     def _run(self, block: Block, command: Sequence[str]) -> None:
         done = subprocess.run(

@@ -96,8 +96,9 @@ def test_the_usual_port_is_one_of_the_storys_own(tmp_path: Path):
     with Story(tmp_path / "one") as one, Story(tmp_path / "other") as other:
         for story, folder in ((one, tmp_path / "one"), (other, tmp_path / "other")):
             folder.mkdir()
-            for block in blocks("page.md", fenced("bash run=a", 'echo "8484 $TOOLGATE_PORT" > port')):
+            for block in blocks("page.md", fenced("bash run=a", 'echo "8484 $TOOLGATE_PORT 18484" > port')):
                 story.tell(block)
     first, second = ((tmp_path / name / "port").read_text().split() for name in ("one", "other"))
     assert first[0] == first[1] != "8484"
+    assert first[2] == "18484"
     assert second[0] == second[1] != first[0]
