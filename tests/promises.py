@@ -216,4 +216,12 @@ PROMISES: dict[str, Promise] = {
         "README.md",
         "Every scenario that the official suite requires of a server passes through Toolgate, in both eras.",
     ),
+    "sealed.purposes": Promise(
+        "docs/explanation/security.md",
+        "Session ids, cursors and request states open unchanged only, and never one for another.",
+    ),
+    "names.public": Promise(
+        "docs/explanation/architecture.md",
+        "A public name is server__tool, 64 characters that every host accepts, stable, and never one for two.",
+    ),
 }

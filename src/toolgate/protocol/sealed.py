@@ -1,4 +1,5 @@
-"""Sealed text: state that we hand to strangers and take back unread and unchanged (session ids, cursors, request states).
+"""Sealed text: state that we hand to strangers and take back unread and unchanged (session ids, cursors, request
+states).
 
 AES-256-GCM; the purpose is associated data, so that one kind of sealed text never passes for another. Each purpose has
 its own key, derived from the sealing key by HKDF-SHA256 (RFC 5869).
@@ -29,13 +30,17 @@ class Seal:
     def seal(self, plain: bytes) -> str:
         """URL-safe text without padding."""
         nonce = self._random(_NONCE)
-        sealed = nonce + self._cipher.encrypt(nonce, plain, self._purpose)
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return _text(nonce + self._cipher.encrypt(nonce, plain, self._purpose))
 
     def open(self, text: str) -> bytes | None:
-        """What was sealed; None for anything that we did not seal for this purpose."""
+        """What was sealed; None for anything that we did not seal for this purpose, to the letter."""
         try:
             raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-            return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose)
+            # Base64 has several texts for the same bytes; only ours is taken.
+            return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose) if _text(raw) == text else None
         except (binascii.Error, InvalidTag, ValueError):
             return None
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

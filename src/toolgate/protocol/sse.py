@@ -2,6 +2,10 @@
 
 from typing import NamedTuple
 
+_BOM = b"\xef\xbb\xbf"
+_MOST_DIGITS = 10
+"""Of a reconnection time: longer ones are nothing that anybody would wait for."""
+
 COMMENT = b":\n\n"
 """A keep-alive that carries nothing."""
 
@@ -29,48 +33,56 @@ def frame(data: bytes, event_id: str | None = None) -> bytes:
 
 
 class SseReader:
-    """Feeds on chunks, gives events. `limit` bounds one event's bytes; beyond it `feed` raises ValueError. `lines`
-    counts all that it has read."""
+    """Feeds on chunks, gives events. `limit` bounds one event's bytes; beyond it `feed` raises ValueError.
+
+    Every byte is looked at once, however small the chunks are that it comes in.
+    """
 
     def __init__(self, limit: int) -> None:
-        self.lines = 0
         self._limit = limit
-        self._buffer = bytearray()
+        self._unfinished: list[bytes] = []
+        self._pending = 0
+        self._after_cr = False
+        self._started = False
         self._event = ""
         self._data: list[bytes] = []
         self._size = 0
         self._id: str | None = None
         self._retry: int | None = None
-        self._started = False
 
     def feed(self, chunk: bytes) -> list[Event]:
-        self._buffer += chunk
-        if b"\n" not in chunk and b"\r" not in chunk and b"\r" not in self._buffer[-len(chunk) - 1 :]:
-            # No line ends here: what waits is not looked at again, however small the pieces in which it comes.
-            self._bounded()
+        if not self._started:
+            chunk = b"".join((*self._unfinished, chunk))
+            self._unfinished.clear()
+            if _BOM.startswith(chunk):
+                self._unfinished.append(chunk)
+                return []
+            chunk = chunk.removeprefix(_BOM)
+            self._started = True
+        if b"\r" in chunk or self._after_cr:
+            chunk = self._with_newlines(chunk)
+        first, *others = chunk.split(b"\n")
+        self._unfinished.append(first)
+        self._pending += len(first)
+        if self._pending + self._size > self._limit:
+            raise ValueError(f"an event exceeds {self._limit} bytes")
+        if not others:
             return []
-        buffer = bytes(self._buffer)
-        if not self._started and buffer:
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-            self._started = len(buffer) > 2
-        # A lone CR at the very end may be the first half of CRLF: it waits for the next chunk.
-        held = b"\r" if buffer.endswith(b"\r") else b""
-        if b"\r" in buffer:
-            buffer = buffer[: len(buffer) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = buffer.split(b"\n")
-        self._buffer = bytearray(rest + held)
-        self._bounded()
-        self.lines += len(lines)
-        events: list[Event] = []
-        for line in lines:
-            event = self._line(line)
-            if event is not None:
-                events.append(event)
+        *lines, rest = (b"".join(self._unfinished), *others)
+        self._unfinished = [rest]
+        self._pending = len(rest)
+        events = [event for line in lines if (event := self._line(line)) is not None]
+        if self._pending + self._size > self._limit:
+            raise ValueError(f"an event exceeds {self._limit} bytes")
         return events
 
-    def _bounded(self) -> None:
-        if len(self._buffer) + self._size > self._limit:
-            raise ValueError(f"an event exceeds {self._limit} bytes")
+    def _with_newlines(self, chunk: bytes) -> bytes:
+        """CR and CRLF end lines as LF does. A CR ends its line at once; the LF that may still follow is passed over."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        self._after_cr = self._after_cr or chunk.endswith(b"\r")
+        return chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _line(self, line: bytes) -> Event | None:
         if not line:
