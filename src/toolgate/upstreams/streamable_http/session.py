@@ -141,19 +141,28 @@ class Session:
                     (await self._route.send("DELETE", self._path, (), prepared=self._prepared)).close()
 
     async def _complete(self, answer: HttpAnswer, request_id: int, heard: replies.OnMessage) -> jsonrpc.Message:
-        """The response, resumed by GET where the server hung up before it (SPEC-DIGEST 3, resumption)."""
-        for _ in range(_RESUMES):
+        """The response, resumed by GET where the server hung up before it (SPEC-DIGEST 3, resumption). A server may do
+        so as often as it likes, as long as something comes in between; the call's deadline ends that."""
+        last_event: str | None = None
+        idle = 0
+        while idle < _RESUMES:
             try:
                 return await self._response(answer, request_id, heard)
             except replies.Broken as broken:
-                if broken.last_event is None:
-                    break
-                delay = _RETRY if broken.retry is None else min(broken.retry / 1000, _LONGEST_RETRY)
-                await asyncio.sleep(delay)
-                answer.close()
-                answer = await self._get(broken.last_event)
+                retry, reached = broken.retry, broken.last_event or last_event
+            except replies.Lost:
+                if last_event is None:
+                    raise
+                break  # the call itself was taken before: it must not be put again
             finally:
                 answer.close()
+            if reached is None:
+                break
+            idle = idle + 1 if reached == last_event else 0
+            last_event = reached
+            await asyncio.sleep(_RETRY if retry is None else min(retry / 1000, _LONGEST_RETRY))
+            answer = await self._get(last_event)
+        answer.close()
         raise UpstreamFailed(
             f"server {self._server!r} broke off before it answered; whether the call was carried out is not known"
         )
