@@ -1,0 +1,181 @@
+"""Reads and writes of records in one transaction (`ports.Transaction`)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from toolgate.model.entities import Entity
+from toolgate.model.errors import ConfigError, Conflict, StoreFailed
+from toolgate.ports import Clock
+from toolgate.stores.records import bodies
+from toolgate.stores.records.database import Database
+from toolgate.stores.records.ids import new_id
+from toolgate.stores.records.tables import CHANGE, IDEMPOTENCY, META, RECORD
+
+E = TypeVar("E", bound=Entity)
+
+REMEMBERED_S = 24 * 3600
+"""How long the answer to an idempotency key is kept."""
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """What was answered to an idempotency key, and the digest of the request that it was answered to."""
+
+    digest: str
+    answer: str
+
+
+class RecordsTransaction:
+    """Made by `Records.transaction`. After a failure of the database it takes nothing more and cannot be committed."""
+
+    def __init__(
+        self, database: Database, connection: AsyncConnection, clock: Clock, seq: int, *, actor: str, request: str
+    ) -> None:
+        self._began = self.seq = seq
+        """The `seq` of the last change: of this transaction if it made one."""
+        self._database = database
+        self._connection = connection
+        self._clock = clock
+        self._actor = actor
+        self._request = request
+        self._turn = asyncio.Lock()
+        self._over: str | None = None
+
+    async def get(self, entity: type[E], name: str, /) -> E | None:
+        async with self._step():
+            row = await self._row(entity.KIND, name)
+            return None if row is None else cast("E", bodies.decode(row))
+
+    async def find(self, entity: type[E], /) -> tuple[E, ...]:
+        async with self._step():
+            query = select(RECORD).where(RECORD.c.kind == entity.KIND).order_by(RECORD.c.name)
+            rows = (await self._connection.execute(query)).all()
+            return tuple(cast("E", bodies.decode(row)) for row in rows)
+
+    async def put(self, entity: E, /, *, expected: int) -> E:
+        kind, name = entity.KIND, entity.name
+        if "\0" in name:
+            raise ConfigError((f"{kind} {name!r}: a name cannot hold a NUL character",))
+        body, read = bodies.encode(entity)
+        async with self._step():
+            row = await self._row(kind, name)
+            _judge(kind, name, row, expected, entity.stamp.id)
+            now = self._now()
+            values: dict[str, Any] = {
+                "version": expected + 1,
+                "managed_by": entity.stamp.managed_by,
+                "body": body,
+                "updated_at": now,
+                "updated_by": self._actor,
+            }
+            if row is None:
+                made = {"id": new_id(entity.PREFIX, now), "created_at": now, "created_by": self._actor}
+                values |= made
+                await self._connection.execute(insert(RECORD).values(kind=kind, name=name, **values))
+            else:
+                await self._connection.execute(update(RECORD).where(*_same(row)).values(**values))
+                values |= {"id": row.id, "created_at": row.created_at, "created_by": row.created_by}
+            await self._tell(kind, values["id"], name, before=None if row is None else row.body, after=body)
+            return bodies.stamped(read, values)
+
+    async def remove(self, entity: type[Entity], name: str, /, *, expected: int) -> None:
+        async with self._step():
+            row = await self._row(entity.KIND, name)
+            if row is None:
+                raise Conflict(f"there is no {entity.KIND} {name!r}: it was removed, or never made")
+            _judge(entity.KIND, name, row, expected, "")
+            await self._connection.execute(delete(RECORD).where(*_same(row)))
+            await self._tell(entity.KIND, row.id, name, before=row.body, after=None)
+
+    async def recall(self, key: str, /) -> Remembered | None:
+        """What this actor was answered to this idempotency key within the last day."""
+        async with self._step():
+            mine = (IDEMPOTENCY.c.principal == self._actor) & (IDEMPOTENCY.c.key == key)
+            recent = IDEMPOTENCY.c.at > self._now() - REMEMBERED_S * bodies.MICROSECONDS
+            row = (await self._connection.execute(select(IDEMPOTENCY).where(mine, recent))).one_or_none()
+            return None if row is None else Remembered(row.digest, row.answer)
+
+    async def remember(self, key: str, remembered: Remembered, /) -> None:
+        """Keeps the answer with the change that it tells of: both or neither. Forgets what is older than a day."""
+        async with self._step():
+            now = self._now()
+            old = IDEMPOTENCY.c.at <= now - REMEMBERED_S * bodies.MICROSECONDS
+            await self._connection.execute(delete(IDEMPOTENCY).where(old))
+            values = {"principal": self._actor, "key": key, "at": now}
+            await self._connection.execute(insert(IDEMPOTENCY).values(values | msgspec.structs.asdict(remembered)))
+
+    async def finish(self) -> None:
+        """Says what changed, and takes nothing more. Raises StoreFailed when a step failed, so that nothing is
+        committed."""
+        async with self._step():
+            self._over = "the transaction has ended"
+            if self.seq > self._began:
+                await self._connection.execute(update(META).values(seq=self.seq))
+                await self._database.announce(self._connection)
+
+    def abandon(self) -> None:
+        """Takes nothing more."""
+        self._over = "the transaction has ended"
+
+    @asynccontextmanager
+    async def _step(self) -> AsyncGenerator[None]:
+        async with self._turn:
+            if self._over is not None:
+                raise StoreFailed(f"{self._database.label}: nothing was written: {self._over}")
+            try:
+                with self._database.told():
+                    yield
+            except Conflict:
+                raise
+            except BaseException:
+                # The database may have rolled back already; what were written from here on would stand alone.
+                self._over = "an earlier step of this transaction failed"
+                raise
+
+    def _now(self) -> int:
+        return round(self._clock.now() * bodies.MICROSECONDS)
+
+    async def _row(self, kind: str, name: str) -> Row[Any] | None:
+        query = select(RECORD).where(RECORD.c.kind == kind, RECORD.c.name == name)
+        return (await self._connection.execute(query)).one_or_none()
+
+    async def _tell(self, kind: str, id_: str, name: str, *, before: str | None, after: str | None) -> None:
+        self.seq += 1
+        values = {
+            "seq": self.seq,
+            "at": self._now(),
+            "actor": self._actor,
+            "action": "create" if before is None else "remove" if after is None else "update",
+            "kind": kind,
+            "id": id_,
+            "name": name,
+            "before": before and bodies.for_audit(kind, before),
+            "after": after and bodies.for_audit(kind, after),
+            "request": self._request,
+        }
+        await self._connection.execute(insert(CHANGE).values(values))
+
+
+def _same(row: Row[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return RECORD.c.kind == row.kind, RECORD.c.id == row.id
+
+
+def _judge(kind: str, name: str, row: Row[Any] | None, expected: int, id_: str) -> None:
+    """Raises Conflict unless the record is what the writer saw. One that was removed and made again is another, though
+    its version may be the same."""
+    if row is None:
+        if expected != 0:
+            raise Conflict(f"there is no {kind} {name!r}: it was removed, or never made")
+        return
+    current = bodies.decode(row)
+    if expected == 0:
+        raise Conflict(f"there is a {kind} {name!r} already", current)
+    if row.version != expected:
+        raise Conflict(f"the {kind} {name!r} is at version {row.version}, not {expected}: read it again", current)
+    if id_ not in {"", row.id}:
+        raise Conflict(f"the {kind} {name!r} was removed and made again: read it again", current)
