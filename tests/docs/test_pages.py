@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import require
 from tests.docs.pages import ROOT, Block, blocks, complaint, pages
 from tests.docs.stories import Story
+from tests.promises import PROMISES
 
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s#]*)(#(?P<anchor>[^)]*))?\)")
@@ -93,3 +94,13 @@ def test_every_page_is_reached_from_the_index():
         found = LINK.finditer(page.read_text(encoding="utf-8"))
         waiting += [(page.parent / match["target"]).resolve() for match in found]
     assert [page.name for page in sorted((ROOT / "docs").rglob("*.md")) if page not in reached] == []
+
+
+def test_every_page_that_promises_something_exists():
+    """A promise whose source is a file of ours: tests/promises.py."""
+    lost = [
+        f"{name}: {promise.source}"
+        for name, promise in PROMISES.items()
+        if re.fullmatch(r"[\w./-]+\.(md|toml|py)", promise.source) and not (ROOT / promise.source).is_file()
+    ]
+    assert lost == []
