@@ -78,6 +78,9 @@ class Setup(msgspec.Struct, frozen=True):
     sinks: tuple[Sink, ...] = ()
     open: bool = False
 
+    def __repr__(self) -> str:
+        return f"Setup({self.data!r}, {len(self.environment)} variables)"
+
 
 class _Held:
     """The declared configuration in force; replaced whole."""

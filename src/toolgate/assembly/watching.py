@@ -27,6 +27,10 @@ async def watch_file(file: Path, line: Line, reload: Callable[[], Declared], pro
             problems["configuration"] = f"{file} was changed but is refused; the former one is in force"
             logger.error("%s is refused, the former configuration stays in force:\n%s", file, error)
             continue
+        except Exception:
+            problems["configuration"] = f"{file} was changed and could not be read; the former one is in force"
+            logger.exception("%s could not be read, the former configuration stays in force", file)
+            continue
         problems.pop("configuration", None)
         line.apply(declared)
         logger.info("%s: the changed configuration is in force", file)

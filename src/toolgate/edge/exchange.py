@@ -15,7 +15,8 @@ from toolgate.protocol import jsonrpc, sse
 from toolgate.protocol.relay import PROGRESS
 
 QUEUE = 256
-"""Notifications held for a client that does not read; beyond it they are dropped and counted."""
+QUEUE_BYTES = 1024 * 1024
+"""Notifications held for a client that does not read; beyond either bound they are dropped and counted."""
 
 EVENT_STREAM: tuple[Header, ...] = (
     (b"content-type", b"text/event-stream"),
@@ -36,6 +37,7 @@ class Exchange:
         self._streaming = False
         self._closed = False
         self._held: OrderedDict[object, bytes] | None = None
+        self._held_bytes = 0
         self.silent_for = 0
         self.dropped = 0
         silence.watch(self)
@@ -58,8 +60,10 @@ class Exchange:
             return
         if self._held is None:
             self._held = OrderedDict()
-        if slot in self._held or len(self._held) < QUEUE:
+        size = self._held_bytes + len(message) - len(self._held.get(slot, b""))
+        if size <= QUEUE_BYTES and (slot in self._held or len(self._held) < QUEUE):
             self._held[slot] = message
+            self._held_bytes = size
         else:
             self.dropped += 1
 
@@ -104,6 +108,7 @@ class Exchange:
     def _drain(self, *, force: bool = False) -> None:
         while self._held and (force or not self._responder.paused):
             _, message = self._held.popitem(last=False)
+            self._held_bytes -= len(message)
             self._responder.write(self.framed(message))
 
     def _close(self) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from toolgate.edge.answering import fault_answer
 from toolgate.edge.arriving import initialize_arrival, session_arrival
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
 from toolgate.edge.modern import VERSION
 from toolgate.edge.request import Request, Responder
 from toolgate.edge.session import STANDALONE, Live, SessionExchange
 from toolgate.edge.silence import Silence
-from toolgate.model.call import Arrival, Fields
+from toolgate.model.call import Arrival, Era, Fields
 from toolgate.model.errors import BadRequest, Limited, UnknownSession, UnsupportedVersion
 from toolgate.model.identity import Credential, Principal
 from toolgate.pipeline.listening import LISTS, Hub, Stream
@@ -29,6 +30,9 @@ MOST_LIVE = 10_000
 """Sessions with something going on in this process; idle ones make room."""
 
 MOST_IN_BATCH = 100
+MOST_RUNNING = 256
+"""Calls of one session at a time: those of a client that went away go on, so connections do not bound them."""
+
 _OPENED = 4096
 
 Answer = Callable[[Arrival, Caller, "asyncio.Task[None]"], Awaitable[tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]]]
@@ -214,6 +218,9 @@ class Legacy:
         self, live: Live, arrival: Arrival, exchange: SessionExchange, task: "asyncio.Task[None]"
     ) -> tuple[int, bytes, tuple[tuple[bytes, bytes], ...]] | None:
         """Runs one call as a task of its own, so that its client can cancel it by id; None when it did."""
+        if len(live.running) >= MOST_RUNNING:
+            many = f"{MOST_RUNNING} calls of this session still run: wait for some, or cancel them"
+            return fault_answer(Limited(many, retry_after=1.0), arrival.wire_id, Era.LEGACY)
         if arrival.wire_id in live.running:
             taken = "this request id is in use by a call that still runs"
             return 400, jsonrpc.error_response(arrival.wire_id, faults.INVALID_REQUEST, taken), ()

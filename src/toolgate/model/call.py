@@ -49,6 +49,10 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[bytes, bytes] | None = None
     size: int = 0
 
+    def __repr__(self) -> str:
+        """Without arguments and headers: both may hold secrets."""
+        return f"Arrival({self.id!r}, {self.endpoint!r}, {self.method!r})"
+
 
 class Call(msgspec.Struct, frozen=True, gc=False):
     """A request by a known principal for a known target: complete when born. `deadline` is in seconds of
@@ -66,6 +70,10 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     snapshot: Snapshot
     deadline: float
     headers: Mapping[bytes, bytes] | None = None
+
+    def __repr__(self) -> str:
+        """Without arguments and headers: both may hold secrets."""
+        return f"Call({self.id!r}, {self.method!r}, {self.principal.id!r})"
 
 
 class Outbound(msgspec.Struct, frozen=True, gc=False):

@@ -176,7 +176,7 @@ def _record(
     return CallRecord(
         arrival.id,
         time.time(),
-        arrival.endpoint,
+        arrival.endpoint[:MOST_TEXT],
         arrival.method[:MOST_TEXT],
         "" if target is None else target.server,
         "" if target is None else target.name,

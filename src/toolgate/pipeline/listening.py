@@ -32,6 +32,15 @@ MOST_STREAMS = 1000
 MOST_URIS = 1000
 """Resources that one stream may subscribe to."""
 
+MOST_URIS_IN_ALL = 10_000
+"""Resources that all streams of one principal may subscribe to."""
+
+LONGEST_URI = 2048
+"""Characters of a URI that may be subscribed to."""
+
+TELL_SECONDS = 30.0
+"""How long a server may take to be told which of its resources are listened to."""
+
 LISTS = {
     "tools": ("notifications/tools/list_changed", (OfferKind.TOOL,)),
     "prompts": ("notifications/prompts/list_changed", (OfferKind.PROMPT,)),
@@ -71,7 +80,7 @@ class Hub:
         self._streams: set[Stream] = set()
         self._watched: dict[str, frozenset[str]] = {}
         self._digests: WeakKeyDictionary[Row, dict[tuple[int, OfferKind], tuple[Endpoint, bytes]]] = WeakKeyDictionary()
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: dict[str, asyncio.Task[None]] = {}
 
     def add(self, stream: Stream) -> None:
         """Raises Limited when the principal has too many streams."""
@@ -84,18 +93,28 @@ class Hub:
         if stream.uris:
             self._rewatch({server for server, _ in stream.uris.values()})
 
-    def subscribe(self, stream: Stream, uri: str) -> bool:
-        """Whether updates of this resource will be heard: it exists here, and the principal may read it."""
+    def subscribe(self, stream: Stream, *uris: str) -> list[str]:
+        """Those of the resources whose updates will be heard: they exist here, the principal may read them, and it does
+        not listen to too many."""
         snapshot = self._current()
         endpoint = snapshot.endpoints.get(stream.endpoint)
         row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
-        target = None if endpoint is None else route.resource(endpoint, row, uri)
-        if target is None or not access.allowed(row, target.part, target.bit) or len(stream.uris) >= MOST_URIS:
-            return False
-        own = target.name if target.pattern is None else uri
-        stream.uris[uri] = (target.server, own)
-        self._rewatch({target.server})
-        return True
+        room = MOST_URIS_IN_ALL - sum(
+            len(other.uris) for other in self._streams if other.principal.id == stream.principal.id
+        )
+        heard: list[str] = []
+        for uri in uris[:MOST_URIS]:
+            target = None if endpoint is None or len(uri) > LONGEST_URI else route.resource(endpoint, row, uri)
+            if target is None or not access.allowed(row, target.part, target.bit):
+                continue
+            if uri not in stream.uris:
+                if len(stream.uris) >= MOST_URIS or room <= 0:
+                    continue
+                room -= 1
+            stream.uris[uri] = (target.server, target.name if target.pattern is None else uri)
+            heard.append(uri)
+        self._rewatch({stream.uris[uri][0] for uri in heard})
+        return heard
 
     def unsubscribe(self, stream: Stream, uri: str) -> None:
         place = stream.uris.pop(uri, None)
@@ -104,6 +123,8 @@ class Hub:
 
     def updated(self, server: str, uri: str) -> None:
         """A server says that one of its resources changed; the URI may name a part of what is subscribed to."""
+        if not self._watched.get(server):
+            return
         for stream in list(self._streams):
             for public, (owner, own) in stream.uris.items():
                 if owner == server and (uri == own or uri.startswith(own.rstrip("/") + "/")):
@@ -177,18 +198,29 @@ class Hub:
 
     def _rewatch(self, servers: set[str]) -> None:
         for server in servers:
-            uris = frozenset(own for stream in self._streams for owner, own in stream.uris.values() if owner == server)
+            uris = self._wanted(server)
             if uris != self._watched.get(server, frozenset()):
                 self._watched[server] = uris
-                task = asyncio.get_running_loop().create_task(self._tell(server, uris))
-                self._telling.add(task)
-                task.add_done_callback(self._telling.discard)
+                if server not in self._telling:
+                    self._telling[server] = asyncio.get_running_loop().create_task(self._tell(server))
 
-    async def _tell(self, server: str, uris: frozenset[str]) -> None:
+    def _wanted(self, server: str) -> frozenset[str]:
+        return frozenset(own for stream in self._streams for owner, own in stream.uris.values() if owner == server)
+
+    async def _tell(self, server: str) -> None:
+        """Until the server was told of the latest wish: one that is slow to hear is told of no more than two."""
+        told: frozenset[str] | None = None
         try:
-            await self._watch(server, uris)
+            while told != self._watched[server]:
+                told = self._watched[server]
+                async with asyncio.timeout(TELL_SECONDS):
+                    await self._watch(server, told)
         except Fault as fault:
             logger.warning("resource updates of server %s cannot be heard: %s", server, fault.message)
+        except TimeoutError:
+            logger.warning("resource updates of server %s cannot be heard: it did not answer in time", server)
+        finally:
+            del self._telling[server]
 
 
 def _sees(endpoint: Endpoint | None, name: str, row: Row, server: str) -> bool:
@@ -231,7 +263,7 @@ class Listen:
         stream = Stream(call.principal, call.endpoint.name, lists, hear, gone)
         self._hub.add(stream)
         try:
-            uris = [uri for uri in wanted.resourceSubscriptions if self._hub.subscribe(stream, uri)]
+            uris = self._hub.subscribe(stream, *wanted.resourceSubscriptions)
             caller.notify(_acknowledged(lists, uris, wanted, subscription))
             await ended
         finally:
@@ -243,9 +275,12 @@ class Listen:
 def _wanted(call: Call) -> _Wanted:
     raw = call.params.get("notifications")
     try:
-        return msgspec.json.decode(raw if raw is not None else b"null", type=_Wanted)
+        wanted = msgspec.json.decode(raw if raw is not None else b"null", type=_Wanted)
     except msgspec.DecodeError as error:
         raise InvalidParams(f"subscriptions/listen: `notifications`: {error}") from None
+    if len(wanted.resourceSubscriptions) > MOST_URIS:
+        raise InvalidParams(f"subscriptions/listen: a stream may subscribe to {MOST_URIS} resources at most")
+    return wanted
 
 
 def _honoured(wanted: _Wanted, capabilities: Mapping[str, object]) -> frozenset[str]:
@@ -257,9 +292,7 @@ def _honoured(wanted: _Wanted, capabilities: Mapping[str, object]) -> frozenset[
     return frozenset(name for name, asks in asked.items() if asks and name in capabilities)
 
 
-def _acknowledged(
-    lists: frozenset[str], uris: list[str], wanted: _Wanted, subscription: msgspec.Raw
-) -> Notification:
+def _acknowledged(lists: frozenset[str], uris: list[str], wanted: _Wanted, subscription: msgspec.Raw) -> Notification:
     honoured: dict[str, object] = {f"{name}ListChanged": True for name in sorted(lists)}
     if wanted.resourceSubscriptions:
         honoured["resourceSubscriptions"] = uris

@@ -19,6 +19,7 @@ PAGE_OFFERS = 1000
 PAGE_BYTES = 1_000_000
 
 _SEPARATOR = b","
+_MOST_PAGES = 256
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -98,6 +99,8 @@ def _page(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] 
     key = (kind, modern, after)
     page = pages.get(key)
     if page is None:
+        if len(pages) >= _MOST_PAGES:  # cursors of former lists may point anywhere
+            pages.clear()
         page = pages[key] = _render(endpoint.lists.get(kind, ()), row, after, modern=modern)
     return page
 

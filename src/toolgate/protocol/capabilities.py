@@ -5,8 +5,12 @@ from typing import Any, cast
 
 import msgspec
 
-RELAYED = ("elicitation", "sampling", "roots")
-"""Client capabilities whose requests we carry back to a caller of the same era."""
+_RELAYED: Mapping[str, Mapping[str, Any]] = {
+    "elicitation": {"form": {}, "url": {}},
+    "sampling": {"context": {}, "tools": {}},
+    "roots": {"listChanged": True},
+}
+"""Client capabilities whose requests we carry back to a caller of the same era, with what they may say in detail."""
 
 
 def merge_server(discovered: Iterable[bytes], *, kinds: frozenset[str]) -> dict[str, Any]:
@@ -35,12 +39,27 @@ def _merge_resources(merged: dict[str, Any], capabilities: Mapping[str, Any]) ->
 
 def relayed(capabilities: bytes) -> bytes:
     """The subset of a caller's capabilities that an upstream of the caller's own era may use, in a fixed order, so that
-    equal sets have equal bytes."""
+    equal sets have equal bytes. Only what the revisions define is in it: whoever could add to it at will could have a
+    session of its own begun with every call."""
     declared = _object(capabilities)
-    return msgspec.json.encode({name: declared[name] for name in RELAYED if name in declared}, order="sorted")
+    shown: dict[str, dict[str, Any]] = {}
+    for name, flags in _RELAYED.items():
+        own = declared.get(name)
+        if isinstance(own, dict):
+            given = cast("dict[str, Any]", own)
+            shown[name] = {flag: value for flag, value in flags.items() if _is_set(given.get(flag))}
+    return msgspec.json.encode(shown)
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a flag is declared: as an object, or as true."""
+    return value is True or isinstance(value, dict)
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    """A JSON object; anything else is empty."""
-    value: Any = msgspec.json.decode(raw)
+    """A JSON object; anything else is empty, also numbers beyond all bounds, which raw JSON may hold."""
+    try:
+        value: Any = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

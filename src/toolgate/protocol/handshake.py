@@ -73,7 +73,10 @@ def negotiated(params: Fields, *, uid: str, principal: str, endpoint: str, now: 
 
 def _small_client(raw: msgspec.Raw) -> msgspec.Raw:
     """Name and version only: the id travels in a header, and the rest (icons, descriptions) serves nobody here."""
-    info: dict[str, Any] = msgspec.json.decode(raw)
+    try:
+        info: dict[str, Any] = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise InvalidParams(f"initialize: `clientInfo`: {error}") from None
     small = {name: str(info.get(name, ""))[: _MAX_CLIENT // 2] for name in ("name", "version")}
     return msgspec.Raw(msgspec.json.encode(small))
 
