@@ -224,4 +224,10 @@ PROMISES: dict[str, Promise] = {
         "docs/explanation/architecture.md",
         "A public name is server__tool, 64 characters that every host accepts, stable, and never one for two.",
     ),
+    "bridge.schemas": Promise(
+        "SPEC-DIGEST 9.1", "Results that cross from one era to the other are valid by the official schemas of the caller's."
+    ),
+    "methods.all": Promise(
+        "SPEC 2026-07-28 schema", "Every request that a client may send in any revision is served, or knowingly is not."
+    ),
 }

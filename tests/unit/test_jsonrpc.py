@@ -53,27 +53,10 @@ def is_json(body: bytes) -> bool:
     return True
 
 
-PIECES = st.sampled_from(
-    [
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b",",
-        b":",
-        b'"a"',
-        b'"',
-        b"\\",
-        b"1",
-        b"01",
-        b"-",
-        b"1.",
-        b"1e5",
-        b"true",
-        b"nul",
-        b"null",
-    ]
-    + [b" ", b"\n", b"\x00", b"\xff", b"\xc3\xa4", b"NaN", rb'"\ud800"', rb'"\ud83d\ude00"', rb'"\x"', b'"\t"', b"/**/"]
+PIECES = st.one_of(
+    st.sampled_from([b"{", b"}", b"[", b"]", b",", b":", b'"a"', b'"', b"\\", b"true", b"nul", b"null", b" ", b"\n"]),
+    st.sampled_from([b"1", b"01", b"-", b"1.", b"1e5", b"NaN", b"\x00", b"\xff", b"\xc3\xa4", b'"\t"', b"/**/"]),
+    st.sampled_from([rb'"\ud800"', rb'"\ud83d\ude00"', rb'"\x"']),
 )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from toolgate.model.call import Envelope, Era, Fields, Outbound, Result
-from toolgate.model.errors import Fault, NoWayBack, UpstreamError, UpstreamFailed
+from toolgate.model.errors import BadRequest, Fault, NoWayBack, UpstreamError, UpstreamFailed
 from toolgate.protocol import faults, jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
 from toolgate.protocol.methods import METHODS
@@ -47,6 +47,8 @@ def to_legacy(result: Result, method: str, version: str) -> bytes:
     if downgraded and method == "tools/call":
         # The word may have stood deeper than the member: a lying server can leave the member out.
         parts["content"] = _older_content(parts.get("content", _NO_CONTENT), version)
+    elif downgraded and method == "prompts/get":
+        parts["messages"] = _older_messages(parts.get("messages", _NO_CONTENT), version)
     return jsonrpc.encode(parts)
 
 
@@ -56,16 +58,27 @@ def _older_content(raw: msgspec.Raw, version: str) -> msgspec.Raw:
         blocks = msgspec.json.decode(raw, type=list[Fields])
     except msgspec.DecodeError:
         return raw
-    out: list[Any] = []
-    for block in blocks:
-        kind = jsonrpc.text(block.get("type"))
-        if kind == "resource_link":
-            out.append({"type": "text", "text": f"Resource: {jsonrpc.text(block.get('uri')) or ''}"})
-        elif kind == "audio" and version in WITHOUT_AUDIO:
-            out.append({"type": "text", "text": f"[audio, {jsonrpc.text(block.get('mimeType')) or 'unknown type'}]"})
-        else:
-            out.append(block)
-    return jsonrpc.encode_raw(out)
+    return jsonrpc.encode_raw([_older_block(block, version) for block in blocks])
+
+
+def _older_messages(raw: msgspec.Raw, version: str) -> msgspec.Raw:
+    """The same for the messages of a prompt, which hold one block each."""
+    try:
+        messages = msgspec.json.decode(raw, type=list[Fields])
+        blocks = [jsonrpc.fields(message["content"], "content") for message in messages]
+    except (msgspec.DecodeError, BadRequest, KeyError):
+        return raw
+    pairs = zip(messages, blocks, strict=True)
+    return jsonrpc.encode_raw([{**message, "content": _older_block(block, version)} for message, block in pairs])
+
+
+def _older_block(block: Fields, version: str) -> dict[str, Any]:
+    kind = jsonrpc.text(block.get("type"))
+    if kind == "resource_link":
+        return {"type": "text", "text": f"Resource: {jsonrpc.text(block.get('uri')) or ''}"}
+    if kind == "audio" and version in WITHOUT_AUDIO:
+        return {"type": "text", "text": f"[audio, {jsonrpc.text(block.get('mimeType')) or 'unknown type'}]"}
+    return block
 
 
 def translate_error(error: jsonrpc.ErrorBody, out: Outbound, era: Era) -> Fault | Result:
