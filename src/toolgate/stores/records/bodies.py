@@ -19,6 +19,9 @@ SECRET_FIELDS: dict[str, frozenset[str]] = {"secret": frozenset({"sealed"})}
 
 MICROSECONDS = 1_000_000
 
+AT_ONCE = 200
+"""Rows that are decoded before others get their turn on the loop."""
+
 E = TypeVar("E", bound=Entity)
 
 _DECODERS: dict[str, msgspec.json.Decoder[Entity]] = {

@@ -18,6 +18,10 @@ PATIENCE_S = 10.0
 """How long anyone waits for a connection, or for the one writer before them."""
 
 
+class Told(StoreFailed):
+    """A failure that names its database."""
+
+
 class Database(ABC):
     """`label` is how errors name it; it holds no secret. `poll_s` is how often somebody who waits for a change looks,
     in seconds, beside being told."""
@@ -67,15 +71,17 @@ class Database(ABC):
         )
         try:
             yield
+        except Told:
+            raise
         except StoreFailed as error:
-            raise StoreFailed(f"{self.label}: {error}") from None
+            raise Told(f"{self.label}: {error}") from None
         except PoolTimeout:
-            raise StoreFailed(f"{self.label}: all connections are in use: try again") from None
+            raise Told(f"{self.label}: all connections are in use: try again") from None
         except DBAPIError as error:
             unsure = lost if error.connection_invalidated else ""
-            raise StoreFailed(f"{self.label}: {unsure}{self.explain(error.orig or error)}") from None
+            raise Told(f"{self.label}: {unsure}{self.explain(error.orig or error)}") from None
         except (SQLAlchemyError, OSError) as error:
-            raise StoreFailed(f"{self.label}: {lost}{self.explain(error)}") from None
+            raise Told(f"{self.label}: {lost}{self.explain(error)}") from None
 
     async def seq(self) -> int:
         """The `seq` of the last change. Raises StoreFailed."""

@@ -15,9 +15,6 @@ from toolgate.stores.records.hearing import Hearing
 from toolgate.stores.records.tables import CHANGE, META, RECORD
 from toolgate.stores.records.transaction import RecordsTransaction
 
-_AT_ONCE = 200
-"""Rows that are decoded before others get their turn on the loop."""
-
 
 class Records:
     """A database that fails is asked again at the next use: when it is back, so are we."""
@@ -54,7 +51,7 @@ class Records:
             seq: int = (await connection.execute(select(META.c.seq))).scalar_one()
             query = select(RECORD).order_by(RECORD.c.kind, RECORD.c.name)
             async with connection.stream(query) as result:
-                async for rows in result.partitions(_AT_ONCE):
+                async for rows in result.partitions(bodies.AT_ONCE):
                     entities.extend(map(bodies.decode, rows))
                     await asyncio.sleep(0)
         return seq, tuple(entities)

@@ -54,8 +54,12 @@ class RecordsTransaction:
     async def find(self, entity: type[E], /) -> tuple[E, ...]:
         async with self._step():
             query = select(RECORD).where(RECORD.c.kind == entity.KIND).order_by(RECORD.c.name)
-            rows = (await self._connection.execute(query)).all()
-            return tuple(cast("E", bodies.decode(row)) for row in rows)
+            found: list[E] = []
+            async with self._connection.stream(query) as result:
+                async for rows in result.partitions(bodies.AT_ONCE):
+                    found.extend(cast("E", bodies.decode(row)) for row in rows)
+                    await asyncio.sleep(0)
+            return tuple(found)
 
     async def put(self, entity: E, /, *, expected: int) -> E:
         kind, name = entity.KIND, entity.name
