@@ -122,6 +122,7 @@ def _listening(settings: Settings) -> exposure.Listening:
         public_url=settings.public_url,
         trusted_proxies=settings.trusted_proxies,
         allowed_origins=settings.allowed_origins,
+        allowed_hosts=settings.allowed_hosts,
     )
 
 

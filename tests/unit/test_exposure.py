@@ -26,9 +26,10 @@ def test_nothing_listens_unsafely(host: str):
         )
         remote = host not in {"127.0.0.1", "::1", "localhost"}
         plain_text = remote and not tls and not behind_proxy
+        nameless = host in {"0.0.0.0", "::"} and tls and not behind_proxy and not named
         keyless = open_ and (remote or behind_proxy or named)
         proxy_unclear = (behind_proxy and not (named and trusted)) or (trusted and not behind_proxy)
-        assert bool(problems(listening)) is (plain_text or keyless or proxy_unclear), listening
+        assert bool(problems(listening)) is (plain_text or nameless or keyless or proxy_unclear), listening
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_paths_start_where_they_are_written(tmp_path: Path):
     (tmp_path / "etc").mkdir()
     for name in ("cert.pem", "key.pem"):
         (tmp_path / "etc" / name).touch()
-    (tmp_path / "etc" / "own.yaml").write_text("tls_cert: cert.pem\ntls_key: key.pem\nhost: 0.0.0.0\n")
+    (tmp_path / "etc" / "own.yaml").write_text("tls_cert: cert.pem\ntls_key: key.pem\nhost: 10.0.0.1\n")
     found = load({}, {FILE_VARIABLE: "etc/own.yaml"}, tmp_path)
     assert (found.tls_cert, found.tls_key) == (tmp_path / "etc" / "cert.pem", tmp_path / "etc" / "key.pem")
 

@@ -15,7 +15,7 @@ from toolgate.assembly.line import Line
 from toolgate.edge.asgi import App, Route
 from toolgate.edge.endpoint import McpEndpoints
 from toolgate.edge.fast import McpProtocol, protocol_class
-from toolgate.edge.guards import Guards
+from toolgate.edge.guards import LOOPBACK, Guards
 from toolgate.edge.legacy import Answer, Legacy
 from toolgate.edge.limits import Limits
 from toolgate.edge.observing import Observing
@@ -29,9 +29,11 @@ SLOW_SWEEP = 5.0
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """A bound socket and what speaks on it. `url` has no path."""
+    """A bound socket and what speaks on it. `url` is how clients reach it, `local` how this machine does; both without
+    a path."""
 
     url: str
+    local: str
     socket: socket.socket
     server: "Server"
     endpoints: McpEndpoints
@@ -77,7 +79,8 @@ async def listen(
     bound = _bind(settings)
     try:
         port = bound.getsockname()[1]
-        url = settings.public_url or _url(settings, port)
+        local = _url(settings, port)
+        url = settings.public_url or local
         observing.guards = guards = _guards(settings)
         endpoints = _endpoints(line, guards)
         limits = Limits(body=settings.max_body, head=settings.max_headers, connections=settings.max_connections)
@@ -101,7 +104,7 @@ async def listen(
             line.hub.close()
             endpoints.legacy.close()
 
-        yield Listening(url, bound, Server(config, stop_streams), endpoints)
+        yield Listening(url, local if settings.behind_proxy else url, bound, Server(config, stop_streams), endpoints)
     finally:
         bound.close()
 
@@ -115,6 +118,8 @@ def _guards(settings: Settings) -> Guards:
         origins.append(f"{parts.scheme}://{parts.netloc}")
     if settings.host not in ("0.0.0.0", "::"):
         hosts.append(settings.host)
+    if settings.behind_proxy:
+        hosts.extend(LOOPBACK)  # the command line of this machine goes past the proxy
     return Guards(hosts, origins, loopback=is_loopback(settings.host), proxies=settings.trusted_proxies)
 
 
@@ -157,8 +162,10 @@ def _bind(settings: Settings) -> socket.socket:
 
 
 def _url(settings: Settings, port: int) -> str:
+    """How this machine reaches us."""
     scheme = "http" if settings.tls_cert is None else "https"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host else host
     return f"{scheme}://{host}:{port}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from toolgate import __version__
+from toolgate.cli.output import count
 from toolgate.control.catalog import Catalog
 from toolgate.model.catalog import OfferKind
 from toolgate.model.declared import EVERYONE, LOCAL_KEY, Declared
@@ -20,7 +21,8 @@ _WIDTH = 11
 
 
 class Banner(msgspec.Struct, frozen=True):
-    """`served` are lines about the servers; `moved` says that the usual port was taken."""
+    """`served` are lines about the servers; `moved` says that the usual port was taken; `command` is how this program
+    is called here."""
 
     url: str
     data: DataDir
@@ -28,6 +30,7 @@ class Banner(msgspec.Struct, frozen=True):
     declared: Declared
     served: Sequence[str]
     moved: bool
+    command: str = "toolgate"
 
     def text(self) -> str:
         """All of it. The key is in it on the very first start, and never again."""
@@ -55,15 +58,15 @@ class Banner(msgspec.Struct, frozen=True):
         directory = "" if self.settings.data_dir is None else f" --data-dir {shlex.quote(str(self.data.path))}"
         return [
             add,
-            f"clients that speak only stdio: `toolgate stdio{directory}` here,",
-            f"`toolgate bridge {self.url}/mcp` with TOOLGATE_KEY on other machines",
+            f"clients that speak only stdio: `{self.command} stdio{directory}` here,",
+            f"`{self.command} bridge {self.url}/mcp` with TOOLGATE_KEY on other machines",
         ]
 
     def _try(self) -> list[str]:
         directory = "" if self.settings.data_dir is None else f" --data-dir {shlex.quote(str(self.data.path))}"
         if self.declared.file is None:
-            return [f"toolgate call{directory} demo echo --arg text=hello"]
-        return [f"toolgate tools{directory}"]
+            return [f"{self.command} call{directory} demo echo --arg text=hello"]
+        return [f"{self.command} tools{directory}"]
 
     def _hints(self) -> list[str]:
         hints: list[str] = []
@@ -91,7 +94,7 @@ def served(catalog: Catalog, declared: Declared) -> list[str]:
             lines.append(f"{spec.name} ({spec.kind})  not ready: {printable(notes.get(spec.name, 'no reason known'))}")
         else:
             tools = sum(1 for offer in discovery.offers if offer.kind is OfferKind.TOOL)
-            lines.append(f"{spec.name} ({spec.kind})  {tools} tool{'' if tools == 1 else 's'}")
+            lines.append(f"{spec.name} ({spec.kind})  {count(tools, 'tool')}")
     if len(declared.servers) > _MOST_SERVERS:
         lines.append(f"and {len(declared.servers) - _MOST_SERVERS} more")
     return lines or ["none"]

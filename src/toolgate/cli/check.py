@@ -8,7 +8,7 @@ import typer
 
 from toolgate.cli.configuration import DEFAULT_CONFIG, reader
 from toolgate.cli.exit_codes import USAGE
-from toolgate.cli.output import write
+from toolgate.cli.output import count, write
 from toolgate.model.declared import Declared
 from toolgate.model.errors import ConfigError
 
@@ -39,4 +39,4 @@ def summary(declared: Declared) -> str:
         ("key", declared.keys),
         ("grant", declared.grants),
     )
-    return ", ".join(f"{len(items)} {word}{'' if len(items) == 1 else 's'}" for word, items in counted)
+    return ", ".join(count(len(items), word) for word, items in counted)

@@ -19,7 +19,7 @@ from toolgate.cli import configuration
 from toolgate.cli.check import summary
 from toolgate.cli.event_loop import run
 from toolgate.cli.exit_codes import NOT_READY
-from toolgate.cli.output import Form, write, write_value
+from toolgate.cli.output import Form, count, write, write_value
 from toolgate.client.gateway import Gateway
 from toolgate.client.place import data_directory, find
 from toolgate.control.demo import DEMO
@@ -146,7 +146,8 @@ async def _instance(found: Settings, directory: Path) -> AsyncIterator[Finding]:
     except (ConfigError, Fault) as error:
         yield Finding("key", False, str(error), "see TOOLGATE_KEY, TOOLGATE_URL and local.key")
         return
-    yield Finding("key", True, f"it may use {len(tools)} tools" if tools else "it is known, and may use no tool")
+    may = f"it may use {count(len(tools), 'tool')}" if tools else "it is known, and may use no tool"
+    yield Finding("key", True, may)
 
 
 _READY = "the log of `toolgate up` says why; an edit of the configuration that was refused is one reason"
@@ -182,4 +183,4 @@ async def _servers(declared: Declared) -> AsyncIterator[Finding]:
 
 def _introduced(found: Discovery) -> str:
     tools = sum(1 for offer in found.offers if offer.kind is OfferKind.TOOL)
-    return f"speaks {', '.join(found.versions)} ({' and '.join(sorted(found.eras))}), {tools} tools"
+    return f"speaks {', '.join(found.versions)} ({' and '.join(sorted(found.eras))}), {count(tools, 'tool')}"

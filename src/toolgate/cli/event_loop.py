@@ -22,7 +22,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def settle_memory() -> None:
     """To be called once everything is loaded: what lives for as long as the process is taken out of the garbage
-    collector's sight, and it looks less often at the rest. A call leaves no cycles behind, so there is little to find."""
+    collector's sight, and it looks less often at the rest. A call leaves no cycles behind, so there is little to
+    find."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)

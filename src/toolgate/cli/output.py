@@ -1,8 +1,9 @@
 """What commands print: data to standard output in the form that was asked for, everything else to standard error."""
 
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TextIO
 
@@ -20,6 +21,18 @@ class Form(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
+
+
+def count(number: int, word: str) -> str:
+    """A number of things, in words: `1 tool`, `2 tools`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def program(environment: Mapping[str, str]) -> str:
+    """How this program is called here: by its name where the shell finds it, else as `uv run` started it."""
+    if shutil.which("toolgate") is not None and "UV" not in environment:
+        return "toolgate"
+    return "uv run toolgate" if "UV" in environment else sys.argv[0]
 
 
 def say(text: str) -> None:

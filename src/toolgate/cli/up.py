@@ -20,7 +20,7 @@ from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run, settle_memory
 from toolgate.cli.flags import with_flags
-from toolgate.cli.output import colours
+from toolgate.cli.output import colours, program
 from toolgate.cli.stopping import Stopping
 from toolgate.client.place import data_directory
 from toolgate.control.demo import DEMO
@@ -92,7 +92,7 @@ async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) 
         async with open_gateway(start.settings, data, start.declared, os.environ, start.reload, (calls,)) as gateway:
             server = gateway.listening.server
             stopping.calls(lambda: _stop(start, server), lambda: server.stop(at_once=True))
-            owned.announce(Running(os.getpid(), gateway.listening.url, time.time(), __version__))
+            owned.announce(Running(os.getpid(), gateway.listening.local, time.time(), __version__))
             _greet(start, data, gateway)
             settle_memory()
             await gateway.serve()
@@ -114,6 +114,7 @@ def _greet(start: Start, data: DataDir, gateway: Gateway) -> None:
         settings=start.settings,
         declared=start.declared,
         served=served(gateway.line.catalog, start.declared),
+        command=program(os.environ),
         moved="port" not in start.chosen and start.settings.port != Settings().port,
     )
     alone = start.settings.log_format == "json" and "log_format" in start.chosen

@@ -88,7 +88,7 @@ class Opened:
 
     def _failed(self, why: str, changed: Callable[[], None]) -> None:
         if why != self.note:
-            logger.warning("server %s: %s", self.spec.name, why)
+            logger.warning("%s", _naming(self.spec.name, why))
             self.note = why
             changed()
         self.settled.set()
@@ -216,10 +216,15 @@ class Catalog:
                         await opened.upstream.watch(self._watched[spec.name])
                 await opened.supervise(self._changed, self._updated)
         except ToolgateError as error:
-            logger.warning("server %s: %s", spec.name, error)
+            logger.warning("%s", _naming(spec.name, str(error)))
             self.failed[spec.name] = str(error)
             self._changed()
         except Exception:
             logger.exception("server %s could not be opened", spec.name)
             self.failed[spec.name] = "it could not be opened (see the log)"
             self._changed()
+
+
+def _naming(server: str, why: str) -> str:
+    """A reason that names its server, once."""
+    return why if why.startswith(f"server {server!r}") else f"server {server!r}: {why}"

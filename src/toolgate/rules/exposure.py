@@ -21,6 +21,7 @@ class Listening(msgspec.Struct, frozen=True):
     public_url: str | None = None
     trusted_proxies: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
 
 
 def is_loopback(host: str) -> bool:
@@ -40,7 +41,12 @@ def problems(listening: Listening) -> list[tuple[str, str]]:
 
 
 def _host(listening: Listening) -> list[tuple[str, str]]:
-    if is_loopback(listening.host) or listening.behind_proxy or (listening.tls_cert and listening.tls_key):
+    if is_loopback(listening.host) or listening.behind_proxy:
+        return []
+    if listening.tls_cert and listening.tls_key:
+        if listening.host in ("0.0.0.0", "::") and listening.public_url is None and not listening.allowed_hosts:
+            reason = "no client could address it, since a Host header never says this"
+            return [("host", f"{reason}: set public_url or allowed_hosts to the names that clients use")]
         return []
     reason = "others can reach this address, and keys would travel in plain text"
     step = "set tls_cert and tls_key, or behind_proxy with public_url and trusted_proxies"
