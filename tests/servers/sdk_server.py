@@ -149,49 +149,56 @@ def register_behaviours(server: DualEraServer) -> None:
         )
 
 
+class States:
+    """What became of calls, by the name that each was given."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, str] = {}
+        self.changed = anyio.Condition()
+
+    async def become(self, name: str, state: str) -> None:
+        async with self.changed:
+            self.of[name] = state
+            self.changed.notify_all()
+
+
 def register_patience(server: DualEraServer) -> None:
     """A tool that never answers, and one that tells what became of its calls."""
-    states: dict[str, str] = {}
-    changed = anyio.Condition()
-
-    async def become(name: str, state: str) -> None:
-        async with changed:
-            states[name] = state
-            changed.notify_all()
+    states = States()
 
     @server.tool()
     async def hang(name: str, ctx: ANY_CONTEXT) -> str:
         """Reports progress once and then waits until it is cancelled."""
-        await become(name, "running")
+        await states.become(name, "running")
         await ctx.report_progress(1, None, "waiting")
         try:
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await become(name, "cancelled")
+                await states.become(name, "cancelled")
         return "nobody waits for ever"
 
     @server.tool(annotations=READ_ONLY)
     async def hung(name: str, state: str, seconds: float = 10.0) -> str:
         """Waits until the call of `hang` with this name is in this state, at most so many seconds; tells its state."""
         with anyio.move_on_after(seconds):
-            async with changed:
-                while states.get(name) != state:
-                    await changed.wait()
-        return states.get(name, "never called")
+            async with states.changed:
+                while states.of.get(name) != state:
+                    await states.changed.wait()
+        return states.of.get(name, "never called")
 
     @server.tool(annotations=READ_ONLY)
     async def released(name: str, ctx: ANY_CONTEXT) -> str:
         """Reports progress once and answers when `release` is called with the same name."""
-        await become(name, "running")
+        await states.become(name, "running")
         await ctx.report_progress(1, 2, "waiting")
         try:
-            async with changed:
-                while states.get(name) != "released":
-                    await changed.wait()
+            async with states.changed:
+                while states.of.get(name) != "released":
+                    await states.changed.wait()
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
-                await become(name, "cancelled")
+                await states.become(name, "cancelled")
             raise
         await ctx.report_progress(2, 2, "released")
         return f"{name} was released"
@@ -199,7 +206,7 @@ def register_patience(server: DualEraServer) -> None:
     @server.tool()
     async def release(name: str) -> str:
         """Lets the call of `released` with this name go on."""
-        await become(name, "released")
+        await states.become(name, "released")
         return f"released {name}"
 
 

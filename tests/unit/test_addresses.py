@@ -132,7 +132,8 @@ def test_a_mapped_address_is_judged_as_what_it_maps(address: IPv4Address):
 
 @given(st.ip_addresses(v=4), st.booleans())
 def test_no_translation_opens_more_than_its_inner_address(address: IPv4Address, private: bool):
-    """A translator dials the inner address: no form may be allowed where that one is not (::0.0.0.1 is loopback, ::1)."""
+    """A translator dials the inner address: no form may be allowed where that one is not (::0.0.0.1 is loopback,
+    ::1)."""
     high, low = int(address) >> 16, int(address) & 0xFFFF
     forms = [f"64:ff9b::{address}", f"2002:{high:x}:{low:x}::1", f"::{address}", f"2606:4700::5efe:{address}"]
     if refusal(str(address), private=private):

@@ -23,8 +23,8 @@ class Refused(msgspec.Struct, frozen=True):
 
 
 class Guards:
-    """`hosts` are the names under which this gateway may be addressed, without port; `origins` those of web pages that may
-    call it (scheme://host[:port]). Pages of the same machine may call a gateway that only this machine reaches."""
+    """`hosts` are the names under which this gateway may be addressed, without port; `origins` those of web pages that
+    may call it (scheme://host[:port]). Pages of the same machine may call a gateway that only this machine reaches."""
 
     def __init__(
         self, hosts: Sequence[str], origins: Sequence[str], *, loopback: bool, proxies: Sequence[str] = ()

@@ -35,14 +35,18 @@ MOST_RUNNING = 256
 
 _OPENED = 4096
 
-Answer = Callable[[Arrival, Caller, "asyncio.Task[None]"], Awaitable[tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]]]
+Answer = Callable[
+    [Arrival, Caller, "asyncio.Task[None]"], Awaitable[tuple[int, bytes, tuple[tuple[bytes, bytes], ...]]]
+]
 """Takes an Arrival through the front door: HTTP status, response message, headers. Never raises a Fault."""
 
 
 class Legacy:
     """Everything that an endpoint does for clients of the handshake era."""
 
-    def __init__(self, seal: Seal, sessions: Sessions, hub: Hub, silence: Silence, clock: Clock, answer: Answer) -> None:
+    def __init__(
+        self, seal: Seal, sessions: Sessions, hub: Hub, silence: Silence, clock: Clock, answer: Answer
+    ) -> None:
         self._seal = seal
         self._sessions = sessions
         self._hub = hub
@@ -55,8 +59,8 @@ class Legacy:
     # Sessions -------------------------------------------------------------------------------------------------------
 
     def open(self, request: Request, principal: Principal, endpoint: str) -> Negotiated:
-        """The session that a request names. Raises BadRequest without one, UnknownSession (404) for one that is foreign,
-        ended or expired, UnsupportedVersion for a version header that contradicts."""
+        """The session that a request names. Raises BadRequest without one, UnknownSession (404) for one that is
+        foreign, ended or expired, UnsupportedVersion for a version header that contradicts."""
         text = request.header(SESSION)
         if text is None:
             raise BadRequest("the Mcp-Session-Id header is missing: send `initialize` first")
@@ -190,7 +194,8 @@ class Legacy:
     # Subscriptions --------------------------------------------------------------------------------------------------
 
     def subscribe(self, session_uid: str, principal: Principal, endpoint: str, uri: str) -> bool:
-        """Whether updates of this resource will be heard on the session's stream. Raises Limited when there are too many."""
+        """Whether updates of this resource will be heard on the session's stream. Raises Limited when there are too
+        many."""
         live = self._live.get(session_uid)
         state = self._sessions.state(session_uid)
         if live is None or state is None:
@@ -242,7 +247,8 @@ class Legacy:
         return await self._run(live, arrival, exchange, task)
 
     def _notified(self, live: Live, message: Message) -> None:
-        """`notifications/cancelled` takes a call back; `initialized` and `roots/list_changed` need nothing done here."""
+        """`notifications/cancelled` takes a call back; `initialized` and `roots/list_changed` need nothing done
+        here."""
         if message.method != "notifications/cancelled":
             return
         target = jsonrpc.fields(message.params).get("requestId")
@@ -250,9 +256,7 @@ class Legacy:
         if task is not None:
             task.cancel()
 
-    def _resume(
-        self, live: Live, responder: Responder, stream: str, missed: list[tuple[str, bytes]]
-    ) -> None:
+    def _resume(self, live: Live, responder: Responder, stream: str, missed: list[tuple[str, bytes]]) -> None:
         exchange = live.exchanges.get(stream)
         if exchange is not None:
             exchange.attach(responder, missed)

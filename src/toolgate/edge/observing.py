@@ -1,5 +1,5 @@
-"""What operators look at over HTTP: health, metrics, and the records of calls. Health is for everybody, the rest asks for a
-key: a caller sees its own records, an observer the metrics and everyone's."""
+"""What operators look at over HTTP: health, metrics, and the records of calls. Health is for everybody, the rest asks
+for a key: a caller sees its own records, an observer the metrics and everyone's."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -30,8 +30,8 @@ class Request:
 
 
 class Responder(Protocol):
-    """Answers one request: either `reply`, or `start`, `write` and `end`. Nothing of it waits or raises; after the client
-    went away everything is dropped."""
+    """Answers one request: either `reply`, or `start`, `write` and `end`. Nothing of it waits or raises; after the
+    client went away everything is dropped."""
 
     @property
     def paused(self) -> bool:

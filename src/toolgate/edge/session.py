@@ -1,5 +1,6 @@
 """One handshake-era session while something of it is going on in this process: its streams, its running calls, and the
-questions that servers put to its client. What must outlive the process is sealed in the id or lies behind `Sessions`."""
+questions that servers put to its client. What must outlive the process is sealed in the id or lies behind
+`Sessions`."""
 
 import asyncio
 import itertools
@@ -28,8 +29,8 @@ a name, under which older events may wait for replay, or a late answer may come.
 
 _PRIMED = frozenset({"2025-11-25"})
 _PRIMED_AFTER = 1
-"""Seconds after which a call whose client can be primed gets its stream, and with it a place to resume from: a connection
-that breaks then loses no answer. Quicker calls are answered in plain JSON."""
+"""Seconds after which a call whose client can be primed gets its stream, and with it a place to resume from: a
+connection that breaks then loses no answer. Quicker calls are answered in plain JSON."""
 
 _RETRY = b"retry: 1000\n"
 """How many milliseconds a client that was cut off should wait before it comes back."""
@@ -130,8 +131,8 @@ class Live:
 
 
 class SessionExchange(Exchange):
-    """A POST of a session. The session owns the call: a client that goes away only detaches it, the call goes on, and what
-    it says is kept for replay. A later GET may take its stream over."""
+    """A POST of a session. The session owns the call: a client that goes away only detaches it, the call goes on, and
+    what it says is kept for replay. A later GET may take its stream over."""
 
     def __init__(self, responder: Responder, live: Live) -> None:
         super().__init__(responder, live.silence, None)

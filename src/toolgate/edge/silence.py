@@ -12,8 +12,8 @@ KEEP_ALIVE = 15
 
 
 class Silent(Protocol):
-    """Something that may fall silent. `silent_for` is in seconds; who writes sets it to 0. `patience` is how many seconds
-    of silence are too many."""
+    """Something that may fall silent. `silent_for` is in seconds; who writes sets it to 0. `patience` is how many
+    seconds of silence are too many."""
 
     silent_for: int
     patience: int

@@ -50,8 +50,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_body", "_done", "_failure", "_head_done", "_headers", "_keep", "_keeper", "_large", "_limit", "_loop",
-        "_outbox", "_parser", "_repeats", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire", "closed",
-        "expires", "idle_since", "unsent", "uses",
+        "_outbox", "_parser", "_repeats", "_server", "_size", "_status", "_stream", "_transport", "_waiter", "_wire",
+        "closed", "expires", "idle_since", "unsent", "uses",
     )  # fmt: skip
 
     def __init__(self, keeper: Keeper, server: str, limit: int) -> None:

@@ -1,4 +1,5 @@
-"""Callers without a key, where `--open` lets them in: they act as the local key's principal, with its rights and no more."""
+"""Callers without a key, where `--open` lets them in: they act as the local key's principal, with its rights and no
+more."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

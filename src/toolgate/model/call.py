@@ -36,7 +36,8 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A well-formed request from someone not yet identified. `wire_id` is its JSON-RPC id, byte for byte; `mirrored` holds `Mcp-Param-*` headers (lower-case token
+    """A well-formed request from someone not yet identified. `wire_id` is its JSON-RPC id, byte for byte; `mirrored`
+    holds `Mcp-Param-*` headers (lower-case token
     -> raw value); None where the transport has no header layer. `size` is the body's bytes."""
 
     id: str

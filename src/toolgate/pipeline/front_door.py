@@ -1,4 +1,5 @@
-"""The straight line: bytes became an Arrival; here it is identified, routed, judged, answered, and recorded exactly once."""
+"""The straight line: bytes became an Arrival; here it is identified, routed, judged, answered, and recorded exactly
+once."""
 
 import asyncio
 import time
@@ -61,8 +62,8 @@ class FrontDoor:
         raise Unauthenticated("a bearer key is required", presented=credential.scheme != "none")
 
     async def handle(self, arrival: Arrival, caller: Caller, task: "asyncio.Task[Any]") -> Result:
-        """The answer. Raises a Fault for everything else, and records either. `task` is the one that runs this call: its
-        deadline cancels it."""
+        """The answer. Raises a Fault for everything else, and records either. `task` is the one that runs this call:
+        its deadline cancels it."""
         began = time.perf_counter()
         self.in_flight += 1
         principal: Principal | None = None

@@ -1,4 +1,5 @@
-"""Gates: plain functions that let a Call through (None) or say why not. They never wait. Their order stands in `assembly`."""
+"""Gates: plain functions that let a Call through (None) or say why not. They never wait. Their order stands in
+`assembly`."""
 
 from collections.abc import Callable
 
@@ -10,7 +11,8 @@ from toolgate.rules import access
 Gate = Callable[[Call], Fault | None]
 
 OPEN_BIT = -1
-"""The bit of targets that are the gateway's own (lists, discover, session methods): they show only what the row allows."""
+"""The bit of targets that are the gateway's own (lists, discover, session methods): they show only what the row
+allows."""
 
 
 def authorize(call: Call) -> Fault | None:

@@ -1,7 +1,7 @@
 """Streams that wait for news: lists that changed, resources that were updated.
 
-A stream keeps no snapshot: it is judged again at every swap, by its principal's row of that moment. What it may no longer
-see, it no longer hears of.
+A stream keeps no snapshot: it is judged again at every swap, by its principal's row of that moment. What it may no
+longer see, it no longer hears of.
 """
 
 import asyncio
@@ -72,7 +72,8 @@ class Stream:
 
 
 class Hub:
-    """All streams of this process. `swapped` and `updated` are told what happened; `watch` passes on who listens to what."""
+    """All streams of this process. `swapped` and `updated` are told what happened; `watch` passes on who listens to
+    what."""
 
     def __init__(self, current: Callable[[], Snapshot], watch: Watch) -> None:
         self._current = current
@@ -149,8 +150,8 @@ class Hub:
                     stream.hear(Notification(LISTS[name][0], b"{}"))
 
     def swapped(self, old: Snapshot, new: Snapshot) -> None:
-        """Judges every stream by the new snapshot: tells it which of its lists changed, and ends it when its principal or
-        endpoint is gone."""
+        """Judges every stream by the new snapshot: tells it which of its lists changed, and ends it when its principal
+        or endpoint is gone."""
         known = {principal.id for principal in new.principals.values()}
         for stream in list(self._streams):
             if stream.endpoint not in new.endpoints or stream.principal.id not in known:
@@ -242,7 +243,8 @@ class _Wanted(msgspec.Struct):
 
 
 class Listen:
-    """The handler of `subscriptions/listen`: acknowledges what it honours, then passes on news until either side ends."""
+    """The handler of `subscriptions/listen`: acknowledges what it honours, then passes on news until either side
+    ends."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub

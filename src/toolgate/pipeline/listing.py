@@ -1,4 +1,5 @@
-"""Merged lists and `server/discover`: rendered once per row from the snapshot, and reused until the endpoint changes."""
+"""Merged lists and `server/discover`: rendered once per row from the snapshot, and reused until the endpoint
+changes."""
 
 from typing import Any
 
@@ -42,7 +43,8 @@ _decode_cursor = msgspec.json.Decoder(_Cursor).decode
 
 
 class Listing:
-    """Answers the list methods. `ttl_ms` is the freshness that modern callers are told; changes are announced anyway."""
+    """Answers the list methods. `ttl_ms` is the freshness that modern callers are told; changes are announced
+    anyway."""
 
     def __init__(self, seal: Seal, server_info: dict[str, Any], ttl_ms: int) -> None:
         self._seal = seal

@@ -1,7 +1,8 @@
 """Writes that wait until the loop has done its thinking for this turn.
 
 A system call in the middle of a call's work costs far more than itself: it leaves the processor's caches and its branch
-predictor to the kernel. Gathered at the end of a turn, the writes of many calls follow each other, and so do their steps.
+predictor to the kernel. Gathered at the end of a turn, the writes of many calls follow each other, and so do their
+steps.
 """
 
 import asyncio
@@ -18,7 +19,8 @@ class Writable(Protocol):
 
 
 class Outbox:
-    """The waiting writes of one event loop, in order. Whoever closes a transport, or writes to it directly, flushes first."""
+    """The waiting writes of one event loop, in order. Whoever closes a transport, or writes to it directly, flushes
+    first."""
 
     __slots__ = ("_loop", "_waiting")
 

@@ -1,4 +1,5 @@
-"""The one bounded ring of call records: filled on the path at the cost of an append, emptied in batches off the path."""
+"""The one bounded ring of call records: filled on the path at the cost of an append, emptied in batches off the
+path."""
 
 import asyncio
 import logging

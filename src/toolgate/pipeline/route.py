@@ -28,8 +28,8 @@ def find(arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> 
 
 
 def resource(endpoint: Endpoint, row: Row, uri: str) -> Target | None:
-    """A listed resource, else the first template (or server that may be read at large) whose pattern the URI matches, and
-    which the row allows; a deny that names the URI itself still counts."""
+    """A listed resource, else the first template (or server that may be read at large) whose pattern the URI matches,
+    and which the row allows; a deny that names the URI itself still counts."""
     target = endpoint.resources.get(uri)
     if target is not None:
         return target

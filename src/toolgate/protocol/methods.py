@@ -8,7 +8,8 @@ from toolgate.model.catalog import OfferKind
 
 
 class Way(StrEnum):
-    """What the gateway does with a request: answer a list from the snapshot, pass it to one target, or answer it itself."""
+    """What the gateway does with a request: answer a list from the snapshot, pass it to one target, or answer it
+    itself."""
 
     LIST = "list"
     TARGET = "target"
@@ -40,7 +41,9 @@ _TABLE = (
     Method("tools/list", Way.LIST, kind=OfferKind.TOOL, capability="tools", hints=True, safe=True),
     Method("prompts/list", Way.LIST, kind=OfferKind.PROMPT, capability="prompts", hints=True, safe=True),
     Method("resources/list", Way.LIST, kind=OfferKind.RESOURCE, capability="resources", hints=True, safe=True),
-    Method("resources/templates/list", Way.LIST, kind=OfferKind.TEMPLATE, capability="resources", hints=True, safe=True),
+    Method(
+        "resources/templates/list", Way.LIST, kind=OfferKind.TEMPLATE, capability="resources", hints=True, safe=True,
+    ),
     Method("tools/call", Way.TARGET, kind=OfferKind.TOOL, member="name", capability="tools", input_required=True),
     Method(
         "prompts/get", Way.TARGET, kind=OfferKind.PROMPT, member="name", capability="prompts", safe=True,

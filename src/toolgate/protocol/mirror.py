@@ -1,5 +1,6 @@
 """Mirrored headers of the modern era: `Mcp-Method`, `Mcp-Name` and `Mcp-Param-*` repeat what the body says
-(SPEC-DIGEST 2.3), so that outer balancers can route without reading bodies; whoever reads the body must compare them."""
+(SPEC-DIGEST 2.3), so that outer balancers can route without reading bodies; whoever reads the body must compare
+them."""
 
 import base64
 import binascii

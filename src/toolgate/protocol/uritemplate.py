@@ -1,8 +1,9 @@
 """RFC 6570 templates read backwards: does a URI come from this template?
 
 Templates are written by servers and URIs by callers, and neither is trusted: a URI is read once, character by
-character, with all places of the template where the reading may be held as the bits of one number. A regular expression would try
-them one after the other: the time for a template of many expressions would grow with the power of their number.
+character, with all places of the template where the reading may be held as the bits of one number. A regular expression
+would try them one after the other: the time for a template of many expressions would grow with the power of their
+number.
 """
 
 import re
