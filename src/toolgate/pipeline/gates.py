@@ -21,7 +21,7 @@ def authorize(call: Call) -> Fault | None:
     if target.bit == OPEN_BIT or access.allowed(call.row, target.part, target.bit):
         return None
     return Denied(
-        f"{call.principal.id} may not use {target.kind.removesuffix('s')} {target.name!r} of server {target.server!r}: "
+        f"{call.principal.id} may not use {(target.kind or '').removesuffix('s')} {target.name!r} of server {target.server!r}: "
         "no grant allows it, or one denies it"
     )
 

@@ -33,12 +33,14 @@ def frame(data: bytes, event_id: str | None = None) -> bytes:
 
 
 class SseReader:
-    """Feeds on chunks, gives events. `limit` bounds one event's bytes; beyond it `feed` raises ValueError.
+    """Feeds on chunks, gives events. `limit` bounds one event's bytes; beyond it `feed` raises ValueError. `lines`
+    counts all that it has read.
 
     Every byte is looked at once, however small the chunks are that it comes in.
     """
 
     def __init__(self, limit: int) -> None:
+        self.lines = 0
         self._limit = limit
         self._unfinished: list[bytes] = []
         self._pending = 0
@@ -71,6 +73,7 @@ class SseReader:
         *lines, rest = (b"".join(self._unfinished), *others)
         self._unfinished = [rest]
         self._pending = len(rest)
+        self.lines += len(lines)
         events = [event for line in lines if (event := self._line(line)) is not None]
         if self._pending + self._size > self._limit:
             raise ValueError(f"an event exceeds {self._limit} bytes")
