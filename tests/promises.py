@@ -225,9 +225,32 @@ PROMISES: dict[str, Promise] = {
         "A public name is server__tool, 64 characters that every host accepts, stable, and never one for two.",
     ),
     "bridge.schemas": Promise(
-        "SPEC-DIGEST 9.1", "Results that cross from one era to the other are valid by the official schemas of the caller's."
+        "SPEC-DIGEST 9.1",
+        "Results that cross from one era to the other are valid by the official schemas of the caller's.",
     ),
     "methods.all": Promise(
         "SPEC 2026-07-28 schema", "Every request that a client may send in any revision is served, or knowingly is not."
+    ),
+    "errors.page": Promise(
+        "docs/reference/errors.md",
+        "Every error has one code and status in either era, and the page of errors is the table.",
+    ),
+    "records.kept": Promise(
+        "model/entities.py", "Every kind of record comes back as it was written, from both databases."
+    ),
+    "records.versions": Promise(
+        "model/entities.py", "Whoever changes what they did not see gets a conflict, with the record as it is now."
+    ),
+    "records.whole": Promise("ports.py", "A transaction of records happens as a whole or not at all."),
+    "records.audit": Promise(
+        "model/entities.py", "Every change is in the audit, with its author and what was before, and without secrets."
+    ),
+    "records.order": Promise(
+        "model/entities.py", "Writers come one after another, and `seq` grows in the order in which they commit."
+    ),
+    "records.told": Promise("ports.py", "Who waits for a change is woken within a second, whichever process made it."),
+    "records.outlive-kill": Promise(
+        "docs/explanation/architecture.md",
+        "Killed at any moment, no acknowledged write is lost and none is there by half.",
     ),
 }

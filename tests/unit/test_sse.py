@@ -145,3 +145,12 @@ def test_small_chunks_cost_no_copies_of_what_came_before():
         tracemalloc.stop()
     [event] = reader.feed(b"\n\n")
     assert len(event.data) == 1_000_000
+
+
+@given(STREAMS, st.integers(1, 9))
+def test_lines_are_counted_however_they_come(stream: bytes, size: int):
+    reader = SseReader(10_000)
+    for start in range(0, len(stream), size):
+        reader.feed(stream[start : start + size])
+    text = stream.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    assert reader.lines == text.count(b"\n")

@@ -40,8 +40,7 @@ class Answering:
 
 def fault_answer(fault: Fault, wire_id: bytes | None, era: Era) -> Answered:
     """HTTP status, JSON-RPC error and challenge headers (RFC 6750 section 3, RFC 9110 section 10.2.3) of a fault."""
-    row = faults.wire(fault)
-    status = row.status if era is Era.MODERN else faults.legacy_status(row)
+    row = faults.wire(fault) if era is Era.MODERN else faults.legacy(fault)
     headers: tuple[Header, ...] = ()
     if isinstance(fault, Unauthenticated):
         error = b"invalid_token" if fault.presented else None
@@ -50,12 +49,12 @@ def fault_answer(fault: Fault, wire_id: bytes | None, era: Era) -> Answered:
         headers = ((b"www-authenticate", _challenge(b"insufficient_scope", fault.message)),)
     elif isinstance(fault, Limited) and fault.retry_after is not None:
         headers = ((b"retry-after", b"%d" % max(1, round(fault.retry_after))),)
-    return status, jsonrpc.error_response(wire_id, row.code, fault.message, fault.data), headers
+    return row.status, jsonrpc.error_response(wire_id, row.code, fault.message, fault.data), headers
 
 
 def _challenge(error: bytes | None, why: str) -> bytes:
-    """The bearer challenge. Some clients show nothing else of a refusal, so it explains, in the characters that RFC 6750
-    section 3 allows: the reason may hold a name that a server chose."""
+    """The bearer challenge. Some clients show nothing else of a refusal, so it explains, in the characters that RFC
+    6750 section 3 allows: the reason may hold a name that a server chose."""
     if error is None:
         return _REALM
     return b"".join((_REALM, b', error="', error, b'", error_description="', _UNQUOTABLE.sub("'", why).encode(), b'"'))

@@ -3,6 +3,8 @@
 Codes of our own are the positive HTTP numbers: the specification reserves -32768..-32000 and gives no room there.
 """
 
+from typing import Any
+
 import msgspec
 
 from toolgate.model import errors
@@ -27,7 +29,7 @@ UNSUPPORTED_VERSION = -32022
 LEGACY_RESOURCE_NOT_FOUND = -32002
 URL_ELICITATION_REQUIRED = -32042
 
-_TABLE: dict[type[Fault], Wire] = {
+TABLE: dict[type[Fault], Wire] = {
     errors.ParseFailed: Wire(PARSE_ERROR, 400),
     errors.BadRequest: Wire(INVALID_REQUEST, 400),
     errors.UnknownMethod: Wire(METHOD_NOT_FOUND, 404),
@@ -57,12 +59,17 @@ def wire(fault: Fault) -> Wire:
     """The row for this fault, as the modern era sees it."""
     if isinstance(fault, errors.UpstreamError):
         return Wire(fault.code, _FROM_UPSTREAM.get(fault.code, 200))
-    return _TABLE.get(type(fault), Wire(INTERNAL, 200))
+    return TABLE.get(type(fault), Wire(INTERNAL, 200))
 
 
-def legacy_status(row: Wire) -> int:
-    """The HTTP status in the handshake era, whose clients read any other status than 200 as a broken transport: only
-    authentication, policy, limits, sessions, URLs and unreadable messages keep theirs."""
-    if row.code in (PARSE_ERROR, INVALID_REQUEST) or row.code > 0:
-        return row.status
-    return 200
+def legacy(fault: Fault) -> Wire:
+    """The row for this fault, as the handshake era sees it. Its clients read any other status than 200 as a broken
+    transport: only authentication, policy, limits, sessions, URLs and unreadable messages keep theirs. A resource that
+    is not there has a code of its own."""
+    row = wire(fault)
+    data: Any = fault.data
+    if isinstance(fault, errors.UnknownTarget) and isinstance(data, dict) and "uri" in data:
+        return Wire(LEGACY_RESOURCE_NOT_FOUND, 200)
+    if isinstance(fault, errors.UpstreamError) or not (row.code in (PARSE_ERROR, INVALID_REQUEST) or row.code > 0):
+        return Wire(row.code, 200)
+    return row
