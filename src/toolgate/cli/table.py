@@ -22,6 +22,8 @@ COMMANDS = {
     "call": Entry("call", "Call one tool."),
     "calls": Entry("calls", "Show what was called lately, and what is being called."),
     "doctor": Entry("doctor", "Find out what is wrong with this installation, and how to repair it."),
+    "import": Entry("importing", "Take the servers that your clients have into toolgate.yaml."),
+    "connect": Entry("connect", "Have your clients use this gateway."),
     "key": Entry("key", "Make keys."),
     "stdio": Entry("stdio", "Serve one local client over standard input and output."),
     "bridge": Entry("bridge.program", "Connect a client that speaks only stdio to a Toolgate elsewhere."),
