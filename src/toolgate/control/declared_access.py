@@ -131,7 +131,10 @@ def _read_rule(place: Place, subject: str, effect: Effect, known: Subjects) -> R
     lists = {field: tuple(glob for where, glob in patterns if where == field) for field in ("servers", *OFFER_FIELDS)}
     if not lists["servers"] or not any(lists[field] for field in OFFER_FIELDS):
         return None
-    return Rule(GrantSpec(subject, effect, **lists), place, patterns)
+    grant = GrantSpec(
+        subject, effect, lists["servers"], tools=lists["tools"], prompts=lists["prompts"], resources=lists["resources"]
+    )
+    return Rule(grant, place, patterns)
 
 
 _Patterns = Mapping[tuple[str, str], Place]

@@ -47,6 +47,8 @@ class References:
         flaw = references.flaw(parsed)
         if flaw is not None:
             raise ConfigError((flaw,))
+        if parsed.source == "store":
+            raise ConfigError((f"{reference} is a secret of the store, and this gateway runs without one",))
         value = self._from_environment(parsed) if parsed.source == "env" else self._from_file(parsed)
         if not value:
             raise ConfigError((f"{reference} is empty",))

@@ -1,5 +1,5 @@
-"""References to secrets in configuration texts: `env:NAME`, `file:PATH`, and a scheme before either (`Bearer
-env:NAME`).
+"""References to secrets in configuration texts: `env:NAME`, `file:PATH`, `store:NAME`, and a scheme before any of them
+(`Bearer env:NAME`).
 
 A text that has none of these forms is a literal. Resolving is the `Secrets` port's work; here is only the grammar.
 """
@@ -9,12 +9,15 @@ from collections.abc import Callable
 
 import msgspec
 
-_TEXT = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9-]*) +)?(?P<source>env|file):(?P<name>.*)", re.DOTALL)
+from toolgate.rules.names import NAME, NAME_RULE
+
+_TEXT = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9-]*) +)?(?P<source>env|file|store):(?P<name>.*)", re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Reference(msgspec.Struct, frozen=True):
-    """`source` is `env` or `file`; `name` the variable or path; `scheme` what stands before, as `Bearer`, or empty."""
+    """`source` is `env`, `file` or `store`; `name` the variable, path or stored secret; `scheme` what stands before, as
+    `Bearer`, or empty."""
 
     source: str
     name: str
@@ -43,6 +46,8 @@ def flaw(reference: Reference) -> str | None:
         return "`env:` is followed by the name of an environment variable (letters, digits and _)"
     if reference.source == "file" and (not reference.name or "\0" in reference.name):
         return "`file:` is followed by a path"
+    if reference.source == "store" and not NAME.fullmatch(reference.name):
+        return f"`store:` is followed by the name of a stored secret: {NAME_RULE}"
     return None
 
 

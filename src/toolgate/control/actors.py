@@ -1,0 +1,90 @@
+"""Who acts in the control plane, and what it holds: read anew from the records for each request."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from toolgate.model.declared import LOCAL_KEY
+from toolgate.model.entities import Binding, Entity, Key
+from toolgate.model.errors import NotAllowed
+from toolgate.model.identity import Principal
+from toolgate.rules import permissions
+from toolgate.rules.directory import LOCAL_HOLDING, Directory, own_holding
+from toolgate.rules.keyholders import holdings_of_key, narrowness, without_owner
+from toolgate.rules.permissions import Holding, explain, may
+from toolgate.rules.scopes import Need, to_read
+
+_MOST_GIVERS = 5
+
+
+class Actor(msgspec.Struct, frozen=True):
+    """`id` is the principal's; `subject` is the person or program that it acts for (`user:`, `service:`), itself where
+    it acts for none. `powerless` says why it holds nothing, where that has a reason of its own."""
+
+    id: str
+    subject: str
+    holdings: tuple[Holding, ...]
+    now: float
+    powerless: str = ""
+
+    def may(self, need: Need) -> bool:
+        return may(self.holdings, need.permission, need.scopes, self.now)
+
+    def may_read(self, directory: Directory, record: Entity) -> bool:
+        return all(self.may(need) for need in to_read(directory, record))
+
+    def require(self, directory: Directory, needs: Iterable[Need]) -> None:
+        """Raises NotAllowed for the first need that is not met."""
+        for need in needs:
+            if not self.may(need):
+                raise self.refusal(directory, need)
+
+    def refusal(self, directory: Directory, need: Need, why: str = "") -> NotAllowed:
+        """What says which permission is missing, where, and who could give it."""
+        reason = self.powerless or explain(self.holdings, need.permission, need.scopes, self.now).because
+        givers = _givers(directory, need.scopes, self.now)
+        roles = " or ".join(permissions.roles_with(need.permission))
+        step = f"ask {', '.join(givers)} for the role {roles}" if givers else f"use the bootstrap key to give {roles}"
+        return NotAllowed(
+            f"{why}{self.id} may not do this: {reason}; {step}",
+            permission=need.permission,
+            scope=need.scopes[-1] if need.scopes else "",
+            givers=givers,
+        )
+
+
+def actor_of(directory: Directory, principal: Principal, now: float) -> Actor:
+    """Judged by the records; only for keys that a file declares, the principal itself says which teams it is in."""
+    kind, _, name = principal.id.partition(":")
+    if kind == "key" and name == LOCAL_KEY:
+        return Actor(principal.id, principal.id, (LOCAL_HOLDING,), now)
+    if kind == "key":
+        return _keyholder(directory, principal, name, now)
+    if not directory.is_active(principal.id):
+        return Actor(principal.id, principal.id, (), now, "this account is not known, or is deactivated")
+    own = own_holding(principal.id)
+    return Actor(principal.id, principal.id, (own, *directory.holdings_of(principal.id)), now)
+
+
+def _keyholder(directory: Directory, principal: Principal, name: str, now: float) -> Actor:
+    key = directory.get(Key, name)
+    if key is None:
+        filed = next((spec for spec in directory.declared.keys if spec.name == name), None)
+        holdings = () if filed is None else without_owner(directory, filed.teams)
+        return Actor(principal.id, principal.id, holdings, now, "" if holdings else "this key is in no team")
+    subject = key.owner or principal.id
+    reason = narrowness(directory, key, now)
+    if reason:
+        return Actor(principal.id, subject, (), now, reason)
+    own = () if key.owner is None else (own_holding(key.owner),)
+    return Actor(principal.id, subject, (*own, *holdings_of_key(directory, key)), now)
+
+
+def _givers(directory: Directory, scopes: tuple[str, ...], now: float) -> tuple[str, ...]:
+    """Subjects that may give roles in one of the scopes, a few of them."""
+    givers: dict[str, None] = {}
+    for binding in directory.all(Binding).values():
+        in_force = binding.expires is None or now < binding.expires
+        if in_force and binding.scope in scopes and "binding:write" in directory.permissions_of(binding.role):
+            givers[binding.subject] = None
+    return tuple(sorted(givers)[:_MOST_GIVERS])

@@ -1,0 +1,109 @@
+"""The use cases over every kind of record: list, get, create, replace, remove, and the audit.
+
+Whoever acts is judged by the records as they are at that moment, in the same transaction as the change: nothing is
+cached, so a right that was taken is gone with the next request. What each kind needs and how it is judged stands in
+one table, `collections.COLLECTIONS`.
+
+Errors, and on each of them nothing was changed: NotAllowed (who could give the permission is in it), NotFound (also for
+what the actor may not read), Refused (every finding), Conflict (another version, or the name is taken), StoreFailed.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from toolgate.control.actors import Actor, actor_of
+from toolgate.control.desk import Desk
+from toolgate.control.registry import Registry
+from toolgate.control.selection import matching, shown
+from toolgate.model.entities import Change, Entity
+from toolgate.model.errors import NotFound
+from toolgate.model.identity import Principal
+from toolgate.rules.directory import Directory
+from toolgate.rules.permissions import ORGANISATION
+from toolgate.rules.scopes import Need
+
+E = TypeVar("E", bound=Entity)
+
+MOST_LISTED = 1000
+
+
+class Administration:
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+
+    @asynccontextmanager
+    async def open(self, actor: Principal, *, request: str = "", source: str | None = None) -> AsyncGenerator[Desk]:
+        """One transaction for several changes: all of them happen when the block ends, or none when it raises.
+
+        `source` is the label of whoever declares records as a whole (`file:toolgate.yaml`, `apply:platform`): it
+        changes what carries its label and nothing else. Without one, only what carries none can be changed.
+        """
+        async with self.registry.store.transaction(actor.id, request=request) as transaction:
+            directory = await self.registry.directory_in(transaction)
+            yield Desk(
+                transaction, directory, actor_of(directory, actor, self.registry.clock.now()), self.registry, source
+            )
+
+    async def list(
+        self,
+        actor: Principal,
+        entity: type[E],
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        filters: Mapping[str, str] | None = None,
+    ) -> tuple[tuple[E, ...], str | None]:
+        """The records that the actor may read, by name, and the name to go on `after` (None at the end).
+
+        `filters` are field -> text: equal to it, or holding it where the field is a list; `managed_by` is a field here.
+        Raises Refused for a field that there is not.
+        """
+        directory, who = await self._look(actor)
+        wanted = matching(entity, filters or {})
+        most = max(1, min(limit, MOST_LISTED))
+        found: list[E] = []
+        for name, record in sorted(directory.all(entity).items()):
+            if (after is None or name > after) and wanted(record) and who.may_read(directory, record):
+                if len(found) == most:
+                    return tuple(found), found[-1].name
+                found.append(shown(record))
+        return tuple(found), None
+
+    async def get(self, actor: Principal, entity: type[E], name: str) -> E:
+        directory, who = await self._look(actor)
+        record = directory.get(entity, name)
+        if record is None or not who.may_read(directory, record):
+            raise NotFound(f"there is no {entity.KIND} named {name!r}, or none that you may see")
+        return shown(record)
+
+    async def create(self, actor: Principal, value: E, *, request: str = "") -> E:
+        async with self.open(actor, request=request) as desk:
+            return await desk.create(value)
+
+    async def replace(self, actor: Principal, value: E, *, expected: int, request: str = "") -> E:
+        """The record of this name becomes `value`; its stamp is the store's business. `expected` is the version that
+        the actor saw."""
+        async with self.open(actor, request=request) as desk:
+            return await desk.replace(value, expected=expected)
+
+    async def remove(
+        self, actor: Principal, entity: type[Entity], name: str, *, expected: int, request: str = ""
+    ) -> None:
+        async with self.open(actor, request=request) as desk:
+            await desk.remove(entity, name, expected=expected)
+
+    async def audit(self, actor: Principal, *, after: int = 0, limit: int = 100) -> tuple[Change, ...]:
+        """What was changed after this `seq`, oldest first. Needs audit:read in the organisation."""
+        directory, who = await self._look(actor)
+        who.require(directory, (Need("audit:read", (ORGANISATION,)),))
+        return await self.registry.store.changes(after, limit=max(1, min(limit, MOST_LISTED)))
+
+    async def whoami(self, actor: Principal) -> Actor:
+        """Who the actor is here, with everything that it holds."""
+        _, who = await self._look(actor)
+        return who
+
+    async def _look(self, actor: Principal) -> tuple[Directory, Actor]:
+        directory = await self.registry.directory()
+        return directory, actor_of(directory, actor, self.registry.clock.now())

@@ -1,0 +1,49 @@
+"""Every kind of record with what a change of it needs, and how a value of it is judged: one table, so that no kind can
+be forgotten and the whole policy is seen at once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from toolgate.control import needs
+from toolgate.control.needs import Edit
+from toolgate.model.entities import (
+    Binding,
+    Entity,
+    Grant,
+    GroupMapping,
+    Key,
+    Role,
+    Secret,
+    Server,
+    ServiceAccount,
+    Team,
+    User,
+    Virtual,
+)
+from toolgate.rules.facts import Facts, Finding
+from toolgate.rules.scopes import Need
+from toolgate.rules.validity import access, people, servers
+
+
+class Collection(msgspec.Struct, frozen=True):
+    """`needs` are the permissions that an edit takes, all of them; `findings` what is wrong with a value."""
+
+    needs: Callable[[Edit[Any]], Sequence[Need]]
+    findings: Callable[[Any, Facts], Iterable[Finding]]
+
+
+COLLECTIONS: Mapping[type[Entity], Collection] = {
+    Server: Collection(needs.of_server, servers.server),
+    Virtual: Collection(needs.of_virtual, servers.virtual),
+    Team: Collection(needs.of_team, people.team),
+    User: Collection(needs.of_owned, people.user),
+    ServiceAccount: Collection(needs.of_owned, people.service),
+    Role: Collection(needs.of_owned, people.role),
+    Binding: Collection(needs.of_owned, people.binding),
+    GroupMapping: Collection(needs.of_owned, people.group),
+    Key: Collection(needs.of_key, access.key),
+    Grant: Collection(needs.of_grant, access.grant),
+    Secret: Collection(needs.of_owned, access.secret),
+}

@@ -1,0 +1,124 @@
+"""One transaction of changes, each judged before it is made: may the actor, is the record ours to change, is it the
+version that was seen, is it right, and does nobody get more than the actor has."""
+
+from typing import TypeVar
+
+import msgspec
+
+from toolgate.control.actors import Actor
+from toolgate.control.collections import COLLECTIONS
+from toolgate.control.needs import Edit
+from toolgate.control.registry import Registry
+from toolgate.control.selection import shown
+from toolgate.model.entities import Entity, Stamp
+from toolgate.model.errors import Conflict, NotFound, Refused
+from toolgate.ports import Transaction
+from toolgate.rules.directory import Directory
+from toolgate.rules.referrers import referrers
+from toolgate.rules.rising import CONCERNED, rises
+from toolgate.rules.scopes import Need
+
+E = TypeVar("E", bound=Entity)
+
+
+class Desk:
+    """`directory` follows the changes. `source` is the label of what this desk may change and gives to what it
+    makes."""
+
+    def __init__(
+        self, transaction: Transaction, directory: Directory, actor: Actor, registry: Registry, source: str | None
+    ) -> None:
+        self.transaction = transaction
+        self.directory = directory
+        self.actor = actor
+        self.registry = registry
+        self.source = source
+
+    async def create(self, value: E) -> E:
+        """Stores a new record. Raises NotAllowed, Conflict (the name is taken), Refused."""
+        after = self.directory.with_(value)
+        self._judge_rights(Edit(None, value, self.directory, after, self.registry.facts(self.directory)))
+        taken = self.directory.get(type(value), value.name)
+        if taken is not None:
+            current = shown(taken) if self.actor.may_read(self.directory, taken) else None
+            raise Conflict(f"there is a {value.KIND} named {value.name!r} already", current)
+        self._judge_value(value)
+        self._judge_rise(value, after)
+        return await self._put(value, 0)
+
+    async def replace(self, value: E, *, expected: int) -> E:
+        """Changes a record. Raises NotFound, NotAllowed, Conflict, Refused."""
+        before = self._current(type(value), value.name)
+        after = self.directory.with_(value)
+        self._judge_rights(Edit(before, value, self.directory, after, self.registry.facts(self.directory)))
+        self._judge_hold(before)
+        self._judge_version(before, expected)
+        self._judge_value(value)
+        self._judge_rise(value, after)
+        return await self._put(value, expected)
+
+    async def remove(self, entity: type[Entity], name: str, *, expected: int) -> None:
+        """Removes a record that nothing refers to. Raises NotFound, NotAllowed, Conflict, Refused."""
+        before = self._current(entity, name)
+        after = self.directory.without(entity, name)
+        self._judge_rights(Edit(before, None, self.directory, after, self.registry.facts(self.directory)))
+        self._judge_hold(before)
+        self._judge_version(before, expected)
+        self._judge_unused(entity, name)
+        await self.transaction.remove(entity, name, expected=expected)
+        self.directory = after
+
+    def _current(self, entity: type[E], name: str) -> E:
+        record = self.directory.get(entity, name)
+        if record is None or not self.actor.may_read(self.directory, record):
+            raise NotFound(f"there is no {entity.KIND} named {name!r}, or none that you may see")
+        return record
+
+    def _judge_rights(self, edit: Edit[Entity]) -> None:
+        self.actor.require(self.directory, COLLECTIONS[edit.entity].needs(edit))
+
+    def _judge_hold(self, record: Entity) -> None:
+        """Whether the record is this desk's to change: what a file or another source declares is changed there."""
+        holder = record.stamp.managed_by
+        if holder == self.source:
+            return
+        if holder is None:
+            raise Refused((("", f"the {record.KIND} {record.name!r} was made by hand, and {self.source} leaves it"),))
+        raise Refused((("", f"the {record.KIND} {record.name!r} is managed by {holder}: change it there"),))
+
+    def _judge_version(self, record: Entity, expected: int) -> None:
+        if record.stamp.version != expected:
+            found = f"it is at version {record.stamp.version}, and you saw {expected}"
+            raise Conflict(f"the {record.KIND} {record.name!r} was changed meanwhile: {found}", shown(record))
+
+    def _judge_value(self, value: Entity) -> None:
+        """Judged against all other records, so that nothing can refer to itself by accident."""
+        facts = self.registry.facts(self.directory).about(value)
+        findings = tuple(COLLECTIONS[type(value)].findings(value, facts))
+        if findings:
+            raise Refused(findings)
+
+    def _judge_rise(self, value: Entity, after: Directory) -> None:
+        if not isinstance(value, CONCERNED):
+            return
+        for rise in rises(self.directory, after, self.actor.holdings, self.actor.subject, self.actor.now):
+            why = f"{rise.subject} would gain {rise.permission} by {rise.source}, and nobody can give what they lack: "
+            raise self.actor.refusal(self.directory, Need(rise.permission, rise.scopes), why)
+
+    def _judge_unused(self, entity: type[Entity], name: str) -> None:
+        users = referrers(self.directory, entity, name)
+        if users:
+            told = ", ".join(f"{kind} {user} ({field})" for kind, user, field in users[:10])
+            more = f" and {len(users) - 10} more" if len(users) > 10 else ""
+            raise Refused((("", f"the {entity.KIND} {name!r} is still used by {told}{more}: change these first"),))
+
+    async def _put(self, value: E, expected: int) -> E:
+        stamped = msgspec.structs.replace(value, stamp=self._stamp(value))
+        stored = await self.transaction.put(stamped, expected=expected)
+        self.directory = self.directory.with_(stored)
+        return shown(stored)
+
+    def _stamp(self, value: Entity) -> Stamp:
+        """The stamp is the store's, but for the source: what a caller put there counts for nothing."""
+        known = self.directory.get(type(value), value.name)
+        return Stamp(managed_by=self.source) if known is None else known.stamp

@@ -1,0 +1,75 @@
+"""Nobody can give, or gain, more of the control plane than the one who makes the change has: pure, over the records
+before and after.
+
+That covers every way at once: roles, their permissions, bindings, memberships, nested teams, external groups, and keys
+that act for somebody.
+"""
+
+from collections.abc import Iterator, Sequence
+from math import inf
+from typing import NamedTuple
+
+from toolgate.model.entities import Binding, Entity, GroupMapping, Key, Role, ServiceAccount, Team, User
+from toolgate.rules.directory import Directory
+from toolgate.rules.keyholders import holdings_of_key
+from toolgate.rules.permissions import Holding, may
+from toolgate.rules.scopes import of_scope
+
+CONCERNED: tuple[type[Entity], ...] = (Binding, GroupMapping, Key, Role, ServiceAccount, Team, User)
+"""The kinds of which a change can give somebody permissions."""
+
+
+class Rise(NamedTuple):
+    """Somebody would gain a permission in a scope that the actor has not itself (or not for as long)."""
+
+    subject: str
+    permission: str
+    scopes: tuple[str, ...]
+    source: str
+
+
+def rises(before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float) -> Iterator[Rise]:
+    """Every rise that a change brings. `actor` is what the one who makes it holds, `subject` whom that one acts for."""
+    for name, gained in _gains(before, after, subject):
+        scopes = _scopes(before, after, gained.scope)
+        if not scopes:
+            continue
+        until = inf if gained.expires is None else gained.expires
+        for permission in sorted(gained.permissions):
+            # Held now, and still held at the last moment at which what was given is in force.
+            lasting = until if until == inf else max(now, until - 1)
+            if not (may(actor, permission, scopes, now) and may(actor, permission, scopes, lasting)):
+                yield Rise(name, permission, scopes, gained.source)
+
+
+def _scopes(before: Directory, after: Directory, scope: str) -> tuple[str, ...]:
+    """Where the actor may hold what is given; empty for a team that is only being made, which holds nothing yet."""
+    kind, _, name = scope.partition(":")
+    if kind == "team" and name not in before.teams:
+        return ()
+    return of_scope(before if kind == "team" else after, scope)
+
+
+def _gains(before: Directory, after: Directory, actor: str) -> Iterator[tuple[str, Holding]]:
+    accounts = [f"user:{name}" for name in after.all(User)] + [f"service:{name}" for name in after.all(ServiceAccount)]
+    for account in accounts:
+        yield from _new(account, before.holdings_of(account), after.holdings_of(account))
+    for key in after.all(Key).values():
+        known = before.get(Key, key.name)
+        if known is None or known.digest != key.digest:
+            # Whoever makes a secret for somebody else can act as that one.
+            had = before.holdings_of(actor) if key.owner == actor else ()
+        else:
+            had = holdings_of_key(before, known)
+        yield from _new(f"key:{key.name}", had, holdings_of_key(after, key))
+
+
+def _new(subject: str, had: Sequence[Holding], has: Sequence[Holding]) -> Iterator[tuple[str, Holding]]:
+    """What of `has` is not in `had`, in the same scope and for as long."""
+    for holding in has:
+        until = inf if holding.expires is None else holding.expires
+        lasting = [one for one in had if one.scope == holding.scope and (one.expires is None or one.expires >= until)]
+        known = frozenset(permission for one in lasting for permission in one.permissions)
+        fresh = holding.permissions - known
+        if fresh:
+            yield subject, Holding(fresh, holding.scope, holding.source, holding.expires)
