@@ -127,8 +127,13 @@ async def test_what_may_not_be_seen_is_not_announced(connect: Any):
 
 
 @pytest.mark.promise("changes.resources")
-@versions
-@pytest.mark.parametrize("server", ["newer", "older", "sdk", "sdk-sse", "local"])
+@pytest.mark.parametrize(
+    ("server", "version"),
+    [
+        *((server, version) for server in ("newer", "older") for version in VERSIONS),
+        *((server, version) for server in ("sdk-sse", "local") for version in ("2025-11-25", MODERN)),
+    ],
+)
 async def test_updates_reach_who_subscribed(connect: Any, server: str, version: str):
     wire: Wire = await connect(server, version=version)
     acting: Wire = await connect(server)

@@ -13,7 +13,11 @@ from tests.running import ALL, Gateway, Installation
 from tests.servers.launching import launched_script, script
 
 KEYS = {"alice": {"teams": ["blue"]}, "bella": {"teams": ["blue"]}, "carl": {"teams": ["red"]}}
-SHARING = ("principal", "team", "all")
+DIFFERENT = {"principal": 3, "default": 3, "team": 2, "all": 1}
+"""How many sessions the three keys have together."""
+
+SHARED = (("child", "all"), ("http", "all"), ("http", "team"), ("http", "principal"))
+PLACES = (*SHARED, ("child", "default"), ("http", "default"))
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
             "child": {"kind": "stdio", "command": script("sdk_server", "--stdio"), "era": "legacy"},
             "http": {"kind": "streamable_http", "url": sdk.url, "era": "legacy"},
         }
-        servers = {f"{kind}-{who}": {**kinds[kind], "sharing": who} for kind in kinds for who in SHARING}
+        servers = {f"{kind}-{who}": {**kinds[kind], "sharing": who} for kind, who in SHARED}
         declared = {
             "servers": {**servers, "child-default": kinds["child"], "http-default": kinds["http"]},
             "teams": {"blue": {}, "red": {}},
@@ -46,14 +50,11 @@ async def place(gateway: Gateway, http: httpx2.AsyncClient, server: str, key: st
 
 @pytest.mark.promise("sharing.children")
 @pytest.mark.parametrize("version", ["2025-11-25", MODERN])
-@pytest.mark.parametrize("kind", ["child", "http"])
-@pytest.mark.parametrize(("sharing", "different"), [("principal", 3), ("default", 3), ("team", 2), ("all", 1)])
-async def test_who_shares_a_session(
-    gateway: Gateway, http: httpx2.AsyncClient, kind: str, sharing: str, different: int, version: str
-):
+@pytest.mark.parametrize(("kind", "sharing"), PLACES)
+async def test_who_shares_a_session(gateway: Gateway, http: httpx2.AsyncClient, kind: str, sharing: str, version: str):
     server = f"{kind}-{sharing}"
     places = {key: await place(gateway, http, server, key, version) for key in KEYS}
-    assert len(set(places.values())) == different
+    assert len(set(places.values())) == DIFFERENT[sharing]
     assert (places["alice"] == places["bella"]) == (sharing in ("team", "all"))
     again = {key: await place(gateway, http, server, key, version) for key in KEYS}
     assert again == places, "a session is kept from client to client"

@@ -103,7 +103,7 @@ async def test_a_legacy_client_that_is_cut_off_resumes(connect: Any, server: str
     async with wire.streaming(_patient(wire, "released", name)) as (_, events):
         last = await _progress(events)
     assert last.id is not None
-    assert _text(await wire.call("hung", {"name": name, "state": "cancelled", "seconds": 0.3})) == "running"
+    assert _text(await wire.call("hung", {"name": name, "state": "cancelled", "seconds": 0.1})) == "running"
     async with wire.listening(last.id, "tools/call") as (answer, events):
         assert answer.status_code == 200
         assert _text(await wire.call("release", {"name": name})) == f"released {name}"
@@ -162,6 +162,13 @@ async def test_older_clients_are_not_sent_empty_events(connect: Any, version: st
     async with wire.streaming(_patient(wire, "hang", "unprimed")) as (_, events):
         assert (await anext(events)).message is not None
     assert await wire.end() == 200
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", MODERN])
+async def test_a_server_may_hang_up_in_the_middle(connect: Any, version: str):
+    """It says when to come back (SEP-1699); the caller need not know."""
+    wire: Wire = await connect("asks-older", version=version)
+    assert _text(await wire.call("test_reconnection")) == "Reconnection test completed"
 
 
 @legacy_versions

@@ -14,7 +14,7 @@ import pytest
 
 from tests.journeys.wire import MODERN, PREFIX
 from tests.running import ALL, Gateway, Installation
-from tests.servers.launching import script
+from tests.servers.launching import SERVERS
 
 SECONDS = 10.0
 LARGEST = 16 * 1024
@@ -25,7 +25,10 @@ QUERY = "?way=asgi"
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gateway]:
     declared: dict[str, Any] = {
-        "servers": {"demo": {"kind": "echo"}, "sdk": {"kind": "stdio", "command": script("sdk_server", "--stdio")}},
+        "servers": {
+            "demo": {"kind": "echo"},
+            "sdk": {"kind": "python", "object": "sdk_server:build", "path": str(SERVERS)},
+        },
         "grants": [
             {"key": "alice", "allow": ALL, "deny": {"servers": ["*"], "tools": ["now"]}},
         ],

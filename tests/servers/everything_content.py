@@ -35,7 +35,9 @@ WAV = base64.b64encode(
     + b"\x01\x00\x01\x00\x40\x1f\x00\x00\x80\x3e\x00\x00\x02\x00\x10\x00" + b"data" + bytes(4)
 ).decode()  # fmt: skip
 STEP_SECONDS = 0.05
-RECONNECT_SECONDS = 0.2
+RECONNECT_SECONDS = 2.1
+"""Long enough for a gateway in front, too, to give its client a stream for a call that lasts."""
+
 
 ANY_CONTEXT = Context[Any, Any]
 
