@@ -253,4 +253,20 @@ PROMISES: dict[str, Promise] = {
         "docs/explanation/architecture.md",
         "Killed at any moment, no acknowledged write is lost and none is there by half.",
     ),
+    "deadlines.punctual": Promise(
+        "docs/reference/configuration.md", "A server's timeout is never cut short, and at most a tenth of a second late."
+    ),
+    "wire.messages": Promise(
+        "JSON-RPC 2.0", "Whatever a client posts is answered with the right code, and never as a failure of the gateway."
+    ),
+    "wire.bearer": Promise(
+        "RFC 6750", "A key counts in one Authorization header and nowhere else; a refusal challenges and repeats no key."
+    ),
+    "wire.sealed": Promise(
+        "docs/decisions/0007-sealed-sessions.md",
+        "What is sealed opens for whom and for what it was made, to the letter, or not at all.",
+    ),
+    "wire.floods": Promise(
+        "docs/explanation/security.md", "However many sessions, streams and subscriptions come, memory and files are bounded."
+    ),
 }

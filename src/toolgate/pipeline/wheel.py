@@ -33,14 +33,17 @@ class Wheel:
         self._slots: dict[int, set[Timer]] = {}
         self._now = 0
         self._ticking: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def after(self, seconds: float, fire: Callable[[], None]) -> Timer:
-        """Calls `fire` once, in `seconds`, unless cancelled before."""
+        """Calls `fire` once, in `seconds` by the loop's clock, unless cancelled before; never earlier."""
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        tick = int((loop.time() + seconds) / TICK) + 1
         if self._ticking is None:
-            loop = asyncio.get_running_loop()
             self._now = int(loop.time() / TICK)
             self._ticking = loop.call_later(TICK, self._tick, loop)
-        tick = self._now + int(seconds / TICK) + 1
         slot = self._slots.get(tick)
         if slot is None:
             slot = self._slots[tick] = set()
@@ -52,8 +55,14 @@ class Wheel:
         until = int(loop.time() / TICK)
         while self._now < until:
             self._now += 1
-            slot = self._slots.pop(self._now, None) or set()
-            for timer in tuple(slot):
-                if timer in slot:
-                    timer.fire()
+            slot = self._slots.pop(self._now, None)
+            # One at a time: what fires may cancel others of its slot.
+            while slot:
+                timer = slot.pop()
+                fire = timer.fire
+                timer.cancel()
+                try:
+                    fire()
+                except Exception as error:  # noqa: BLE001 - one owner's bug is not the others'
+                    loop.call_exception_handler({"message": "a timer failed", "exception": error})
         self._ticking = loop.call_later(TICK, self._tick, loop) if self._slots else None
