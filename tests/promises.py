@@ -254,19 +254,64 @@ PROMISES: dict[str, Promise] = {
         "Killed at any moment, no acknowledged write is lost and none is there by half.",
     ),
     "deadlines.punctual": Promise(
-        "docs/reference/configuration.md", "A server's timeout is never cut short, and at most a tenth of a second late."
+        "docs/reference/configuration.md",
+        "A server's timeout is never cut short, and at most a tenth of a second late.",
     ),
     "wire.messages": Promise(
-        "JSON-RPC 2.0", "Whatever a client posts is answered with the right code, and never as a failure of the gateway."
+        "JSON-RPC 2.0",
+        "Whatever a client posts is answered with the right code, and never as a failure of the gateway.",
     ),
     "wire.bearer": Promise(
-        "RFC 6750", "A key counts in one Authorization header and nowhere else; a refusal challenges and repeats no key."
+        "RFC 6750",
+        "A key counts in one Authorization header and nowhere else; a refusal challenges and repeats no key.",
     ),
     "wire.sealed": Promise(
         "docs/decisions/0007-sealed-sessions.md",
         "What is sealed opens for whom and for what it was made, to the letter, or not at all.",
     ),
     "wire.floods": Promise(
-        "docs/explanation/security.md", "However many sessions, streams and subscriptions come, memory and files are bounded."
+        "docs/explanation/security.md",
+        "However many sessions, streams and subscriptions come, memory and files are bounded.",
+    ),
+    "import.plan": Promise(
+        "docs/how-to/import-existing-servers.md",
+        "What clients' files hold is imported as planned, merged, under names of ours, or left out with a reason.",
+    ),
+    "import.asks": Promise(
+        "docs/how-to/import-existing-servers.md", "Nothing is written, and no server started, before it was confirmed."
+    ),
+    "import.secrets": Promise(
+        "docs/how-to/import-existing-servers.md",
+        "Secrets of clients' files are moved to references, and are neither printed nor written anywhere else.",
+    ),
+    "import.keeps": Promise(
+        "docs/how-to/import-existing-servers.md",
+        "What toolgate.yaml holds survives an import with its comments; what cannot be added to is refused.",
+    ),
+    "connect.files": Promise(
+        "docs/how-to/connect-a-client.md",
+        "A client's file gets our entry, once, in the client's own form; all else in it survives byte for byte.",
+    ),
+    "connect.undo": Promise(
+        "docs/how-to/connect-a-client.md",
+        "What connecting changed is brought back exactly; where others changed the file since, only our entry goes.",
+    ),
+    "connect.no-key": Promise(
+        "docs/how-to/connect-a-client.md", "The key is written into no client's file and onto no command line."
+    ),
+    "records.recover": Promise(
+        "docs/explanation/architecture.md",
+        "A full disk or a dead database refuses with a sentence that says so, and is used again when it is back.",
+    ),
+    "records.safe-file": Promise(
+        "docs/explanation/architecture.md",
+        "The file of records is for its owner, on a local disk, and takes no write when it was replaced.",
+    ),
+    "records.no-password": Promise(
+        "docs/explanation/architecture.md", "The database's password is in no error, no log and no repr."
+    ),
+    "pools.safe": Promise(
+        "docs/explanation/sessions.md",
+        "Sessions and children are opened once for all who wait, bounded, never closed in use, and never left open.",
     ),
 }

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, Protocol, TypeVar
 
-from toolgate.model.errors import Limited
+from toolgate.model.errors import Limited, UpstreamFailed
 
 
 class Closable(Protocol):
@@ -42,10 +42,11 @@ class KeyedPool(Generic[T]):
         self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def lease(self, key: Hashable) -> "_Lease[T]":
         """`async with pool.lease(key) as thing`: the open thing of this key, for as long as the block runs. Raises what
-        `make` raised, or Limited."""
+        `make` raised, Limited, or UpstreamFailed when the pool is closed."""
         return _Lease(self, key)
 
     def take(self, key: Hashable) -> _Entry[T]:
@@ -75,7 +76,8 @@ class KeyedPool(Generic[T]):
         return [entry.opened.result() for entry in self._entries.values() if _is_open(entry)]
 
     async def close(self) -> None:
-        """Closes everything and waits for it."""
+        """Closes everything and waits for it; nothing can be opened any more."""
+        self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for entry in self._entries.values():
@@ -85,6 +87,8 @@ class KeyedPool(Generic[T]):
             await asyncio.wait(self._closing)
 
     def _open(self, key: Hashable) -> _Entry[T]:
+        if self._closed:
+            raise self.gone()
         if len(self._entries) >= self._bound:
             self._make_room()
         task: asyncio.Task[T] = asyncio.ensure_future(self._make(key))  # type: ignore[assignment]
@@ -93,6 +97,10 @@ class KeyedPool(Generic[T]):
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self._idle / 4, self._sweep)
         return entry
+
+    def gone(self) -> UpstreamFailed:
+        """Why there is nothing to use: what was asked for is being closed."""
+        return UpstreamFailed(f"{self._what} are being closed")
 
     def _settled(self, key: Hashable, entry: _Entry[T]) -> None:
         failed = entry.opened.cancelled() or entry.opened.exception() is not None
@@ -111,7 +119,7 @@ class KeyedPool(Generic[T]):
         loop = asyncio.get_running_loop()
         before = loop.time() - self._idle
         for key, entry in list(self._entries.items()):
-            if entry.users == 0 and entry.opened.done() and entry.idle_since < before:
+            if entry.users == 0 and entry.idle_since < before:
                 del self._entries[key]
                 self._close(entry)
         self._sweeper = loop.call_later(self._idle / 4, self._sweep) if self._entries else None
@@ -147,6 +155,12 @@ class _Lease(Generic[T]):
         try:
             # Shielded: a caller that gives up must not take the thing from the others who wait for it.
             return await asyncio.shield(entry.opened)
+        except asyncio.CancelledError:
+            self._pool.give(self._key, entry)
+            task = asyncio.current_task()
+            if entry.opened.cancelled() and not (task is not None and task.cancelling()):
+                raise self._pool.gone() from None
+            raise
         except BaseException:
             self._pool.give(self._key, entry)
             raise
@@ -160,6 +174,7 @@ async def _close(opened: "asyncio.Task[T]") -> None:
     opened_in_time, _ = await asyncio.wait({opened}, timeout=5.0)
     if not opened_in_time:
         opened.cancel()
+        await asyncio.wait({opened}, timeout=5.0)
         return
     with suppress(Exception, asyncio.CancelledError):
         await opened.result().close()
