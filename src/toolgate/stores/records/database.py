@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -26,7 +26,7 @@ class Database(ABC):
     """`label` is how errors name it; it holds no secret. `poll_s` is how often somebody who waits for a change looks,
     in seconds, beside being told."""
 
-    poll_s: ClassVar[float]
+    poll_s: float
 
     def __init__(self, engine: AsyncEngine, label: str) -> None:
         self.engine = engine

@@ -4,7 +4,9 @@ The URL goes to the driver as it is, so that everything libpq's URLs can say hol
 directory). It may hold a password: it is in no error, no log and no repr.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -12,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from toolgate.model.errors import ConfigError
+from toolgate.model.errors import ConfigError, StoreFailed
 from toolgate.stores.records.database import PATIENCE_S, Database
 
 CHANNEL = "toolgate_changes"
@@ -56,39 +58,48 @@ class PostgresDatabase(Database):
             for secret in (raw, unquote(raw))
         )
         self._ear: AsyncConnection | None = None
+        self._deaf = False
+        self._one_ear = asyncio.Lock()
 
     async def announce(self, connection: AsyncConnection) -> None:
         await connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
 
     async def listen(self, heard: Callable[[], None]) -> None:
-        if self._ear is not None:
+        if self._ear is not None and not self._deaf:
             return
-        with self.told():
-            ear = await self.engine.connect()
-            try:
-                driver: Any = (await ear.get_raw_connection()).driver_connection
-
-                def lost(_: Any) -> None:
-                    self._ear = None
-                    heard()
-
-                def told(*_: Any) -> None:
-                    heard()
-
-                await driver.add_listener(CHANNEL, told)
-                driver.add_termination_listener(lost)
-            except BaseException:
-                await ear.invalidate()
-                await ear.close()
-                raise
-            self._ear = ear
+        async with self._one_ear:
+            if self._ear is None or self._deaf:
+                with self.told():
+                    await self._drop_ear()
+                    await self._open_ear(heard)
 
     async def close(self) -> None:
+        with suppress(StoreFailed), self.told():
+            await self._drop_ear()
+        await super().close()
+
+    async def _open_ear(self, heard: Callable[[], None]) -> None:
+        """Keeps a connection of the pool for listening."""
+
+        def lost(_: Any) -> None:
+            self._deaf = True
+            heard()
+
+        def announced(*_: Any) -> None:
+            heard()
+
+        self._ear = await self.engine.connect()
+        self._deaf = True  # until it listens
+        driver: Any = (await self._ear.get_raw_connection()).driver_connection
+        await driver.add_listener(CHANNEL, announced)
+        driver.add_termination_listener(lost)
+        self._deaf = driver.is_closed()
+
+    async def _drop_ear(self) -> None:
         ear, self._ear = self._ear, None
         if ear is not None:
             await ear.invalidate()
             await ear.close()
-        await super().close()
 
     def explain(self, error: BaseException) -> str:
         if isinstance(error, TimeoutError):

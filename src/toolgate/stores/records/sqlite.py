@@ -29,7 +29,6 @@ _BUSY_S = 5.0
 
 _PRAGMAS = (
     f"busy_timeout = {int(_BUSY_S * 1000)}",
-    "auto_vacuum = incremental",  # counts only before the first table is made
     "synchronous = full",
     "fullfsync = on",  # macOS: fsync alone leaves data in the drive's cache
     "checkpoint_fullfsync = on",
@@ -150,6 +149,9 @@ def _prepare(connection: Any, _: ConnectionPoolEntry) -> None:
     try:
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("PRAGMA page_count")
+        if cursor.fetchone()[0] == 0:  # it counts before the first table only, and takes the writer's lock
+            cursor.execute("PRAGMA auto_vacuum = incremental")
         cursor.execute("PRAGMA journal_mode = wal")
         mode = cursor.fetchone()[0]
     finally:

@@ -1,0 +1,112 @@
+"""One record of each kind, in which no field has its default."""
+
+from __future__ import annotations
+
+from toolgate.model.declared import Pick, PicksFrom
+from toolgate.model.entities import (
+    Binding,
+    Condition,
+    Entity,
+    Environment,
+    Grant,
+    GroupMapping,
+    Key,
+    Override,
+    Role,
+    Secret,
+    Sensitivity,
+    Server,
+    ServerState,
+    ServiceAccount,
+    Stamp,
+    Team,
+    User,
+    Virtual,
+)
+
+LABEL = Stamp(managed_by="file:toolgate.yaml")
+SEALED = "sealed-value-that-no-audit-may-hold"
+
+SAMPLES: tuple[Entity, ...] = (
+    Server(
+        name="github",
+        stamp=LABEL,
+        kind="streamable_http",
+        settings={"url": "https://example.com/mcp", "deep": [{"n": 2**70, "f": 0.1, "none": None, "yes": True}]},
+        headers={"Authorization": "Bearer env:TOKEN", "X-Ünï": "日本 \u0000 \U0001f600"},
+        era="modern",
+        sharing="principal",
+        timeout=12.5,
+        max_bytes=4096,
+        owner="platform",
+        description="Issues\nand pull requests",
+        tags=("code", "b"),
+        environment=Environment.PRODUCTION,
+        sensitivity=Sensitivity.RESTRICTED,
+        links={"Handbook": "https://example.com/handbook"},
+        icon="https://example.com/icon.svg",
+        state=ServerState.DRAINING,
+        overrides={
+            "delete_repo": Override(description="Deletes", title="Delete", hidden=True, tags=("x",), risk="high")
+        },
+    ),
+    Virtual(
+        name="desk",
+        stamp=LABEL,
+        offers=(PicksFrom(server="github", tools=(Pick(name="list", rename="issues", description="Lists"),)),),
+        owner="platform",
+        description="For the desk",
+        tags=("desk",),
+        environment=Environment.STAGING,
+        sensitivity=Sensitivity.PUBLIC,
+        state=ServerState.PAUSED,
+    ),
+    Team(
+        name="platform",
+        stamp=LABEL,
+        description="Platform",
+        parent="engineering",
+        members=("user:jane", "service:ci"),
+        owners=("user:jane",),
+        cost_center="CC-7",
+    ),
+    User(name="jane", stamp=LABEL, display="Jane", email="jane@example.com", active=False, groups=("idp/eng",)),
+    ServiceAccount(name="ci", stamp=LABEL, description="CI", owner="platform", active=False, cost_center="CC-8"),
+    Role(name="release", stamp=LABEL, description="Releases", permissions=("server:write", "server:read")),
+    Binding(name="b1", stamp=LABEL, subject="user:jane", role="release", scope="team:platform", expires=1.75e9),
+    GroupMapping(name="idp/eng", stamp=LABEL, teams=("platform",)),
+    Key(
+        name="laptop",
+        stamp=LABEL,
+        digest="ab" * 32,
+        owner="user:jane",
+        teams=("platform",),
+        observer=True,
+        expires=1.8e9 + 0.123456,
+        audiences=("github",),
+        tools=("github__*",),
+        networks=("10.0.0.0/8",),
+        cost_center="CC-9",
+        revoked=True,
+    ),
+    Grant(
+        name="read-only",
+        stamp=LABEL,
+        subject="team:platform",
+        effect="deny",
+        servers=("github",),
+        tools=("delete_*",),
+        prompts=("p",),
+        resources=("file://*",),
+        tags=("code",),
+        risks=("high",),
+        conditions=(
+            Condition(argument="repo.name", one_of=("a", 1, None, 2.5)),
+            Condition(argument="n", minimum=0.0, maximum=9.0),
+            Condition(hours="08:00-18:00", days=("mon", "fri"), zone="Europe/Berlin"),
+        ),
+        expires=1.9e9,
+        reason="Because",
+    ),
+    Secret(name="token", stamp=LABEL, owner="platform", sealed=SEALED, key_id="k1", description="A token"),
+)
