@@ -149,7 +149,7 @@ async def test_what_may_not_be_read_cannot_be_subscribed_to(connect: Any, versio
     wire: Wire = await connect("sdk", key="nobody", version=version)
     if not wire.modern:
         answer = await wire.ask("resources/subscribe", {"uri": "notes://today"})
-        assert (answer.error["code"], answer.error["data"]) == (-32602, {"uri": "notes://today"})
+        assert (answer.error["code"], answer.error["data"]) == (-32002, {"uri": "notes://today"})
         return
     message = wire.request("subscriptions/listen", {"notifications": {"resourceSubscriptions": ["notes://today"]}})
     async with wire.streaming(message) as (_, events):
@@ -168,9 +168,12 @@ async def test_nothing_is_sent_that_was_not_asked_for(connect: Any):
         for tool in ("grow", "shrink"):
             await wire.call(tool, {"name": "not-asked-for"})
             await other.next(TOOLS_CHANGED)
+        # A change that is taken back at once may be announced without saying of which list: never of one not asked for.
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
-                await anext(events)
+                async for event in events:
+                    assert event.message is not None
+                    assert event.message["method"] == "notifications/prompts/list_changed"
 
 
 @pytest.mark.parametrize("params", [{}, {"notifications": {"toolsListChanged": "yes"}}, {"notifications": []}])
