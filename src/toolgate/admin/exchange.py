@@ -1,0 +1,125 @@
+"""One request and its answer, whichever server carries them, and what a handler is given."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from toolgate.model.entities import Change, Entity, Key, Secret
+from toolgate.model.identity import Principal
+from toolgate.rules.permissions import Holding
+
+E = TypeVar("E", bound=Entity)
+Header = tuple[bytes, bytes]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request whose body is complete. `path` is percent-decoded and begins with `/api/v1`; `headers` are by
+    lower-case name, `repeated` the names that stood more than once. `identify` answers who asks, by the authenticators
+    of the data plane; it raises Unauthenticated."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[bytes, bytes]
+    repeated: frozenset[bytes]
+    body: bytes
+    identify: Callable[[], Awaitable[Principal]]
+
+    def header(self, name: bytes) -> str | None:
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def __repr__(self) -> str:
+        return f"Asked({self.method} {self.path!r}, {len(self.body)} bytes)"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    status: int
+    body: bytes = b""
+    headers: tuple[Header, ...] = ()
+
+    def __repr__(self) -> str:  # a body may hold a key that is shown once
+        return f"Answer({self.status}, {len(self.body)} bytes)"
+
+
+class Who(Protocol):
+    """An actor of the control plane with everything that it holds; see `control.actors`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def holdings(self) -> Sequence[Holding]: ...
+    @property
+    def powerless(self) -> str: ...
+
+
+class Records(Protocol):
+    """The use cases over every kind of record. All raise NotAllowed, NotFound, Refused, Conflict or StoreFailed, and
+    then nothing was changed; see `control.administration`."""
+
+    async def list(
+        self,
+        actor: Principal,
+        entity: type[E],
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        filters: Mapping[str, str] | None = None,
+    ) -> tuple[tuple[E, ...], str | None]: ...
+    async def get(self, actor: Principal, entity: type[E], name: str) -> E: ...
+    async def create(self, actor: Principal, value: E, *, request: str = "") -> E: ...
+    async def replace(self, actor: Principal, value: E, *, expected: int, request: str = "") -> E: ...
+    async def remove(
+        self, actor: Principal, entity: type[Entity], name: str, *, expected: int, request: str = ""
+    ) -> None: ...
+    async def audit(self, actor: Principal, *, after: int = 0, limit: int = 100) -> tuple[Change, ...]: ...
+    async def whoami(self, actor: Principal) -> Who: ...
+
+
+class Minted(Protocol):
+    """A key's record, and its clear text, which is answered once."""
+
+    @property
+    def key(self) -> Key: ...
+    @property
+    def clear(self) -> str: ...
+
+
+class Keys(Protocol):
+    """See `control.keys`."""
+
+    async def mint(self, actor: Principal, value: Key, *, request: str = "") -> Minted: ...
+    async def rotate(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Minted: ...
+    async def revoke(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Key: ...
+
+
+class Vault(Protocol):
+    """See `control.vault`. `secret` says owner and description; what is sealed is the vault's to fill."""
+
+    async def create(self, actor: Principal, secret: Secret, value: str, *, request: str = "") -> Secret: ...
+    async def replace(
+        self, actor: Principal, secret: Secret, value: str | None, *, expected: int, request: str = ""
+    ) -> Secret: ...
+
+
+class Uses(msgspec.Struct, frozen=True):
+    """The use cases that the API is a skin over."""
+
+    records: Records
+    keys: Keys
+    vault: Vault
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a handler is given: a request whose route and principal are known. `request` is its id in the audit."""
+
+    uses: Uses
+    asked: Asked
+    principal: Principal
+    entity: type[Entity]
+    name: str
+    request: str
+    argument: Any = None

@@ -1,0 +1,154 @@
+"""Every route of the API in one table: what it does, who may ask, what it takes and what it answers.
+
+Matching, authentication, the OpenAPI document and docs/reference/api.md are made from this table or tested against it.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from toolgate.admin import records, special
+from toolgate.admin.exchange import Answer, Task
+from toolgate.admin.paths import PLURALS
+from toolgate.model.entities import Entity, GroupMapping, Key, Secret, Server, Virtual
+
+Handler = Callable[[Task], Awaitable[Answer]]
+
+
+class Access(StrEnum):
+    """`key`: a bearer key, by the authenticators of the data plane; what it may do, the use cases judge. `public`:
+    everybody, and then the route stands in PUBLIC."""
+
+    KEY = "key"
+    PUBLIC = "public"
+
+
+class Takes(StrEnum):
+    """What a request's body is."""
+
+    NOTHING = ""
+    RECORD = "record"
+    PATCH = "patch"
+    SECRET = "secret"
+
+
+class Gives(StrEnum):
+    """What the answer of success is."""
+
+    NOTHING = ""
+    PAGE = "page"
+    RECORD = "record"
+    CLEAR_KEY = "clear key"
+    CHANGES = "changes"
+    ME = "me"
+    DOCUMENT = "document"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """`path` is below /api/v1. `errors` are the statuses beside those that every route may answer. `version` says what
+    If-Match is: `required`, `optional`, or empty where it means nothing. `does` is None for the document itself."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    does: Handler | None
+    access: Access = Access.KEY
+    entity: type[Entity] | None = None
+    argument: str = ""
+    takes: Takes = Takes.NOTHING
+    gives: Gives = Gives.RECORD
+    statuses: tuple[int, ...] = (200,)
+    errors: tuple[int, ...] = ()
+    version: str = ""
+    repeatable: bool = False
+
+
+PUBLIC = frozenset({("GET", "/openapi.json")})
+"""The routes that need no key."""
+
+_READ = (403, 404)
+_WRITE = (403, 404, 412, 413, 415, 422, 428)
+_MAKE = (403, 404, 409, 413, 415, 422)
+
+
+def _of(entity: type[Entity]) -> Iterator[Route]:
+    plural, kind = PLURALS[entity], entity.KIND
+    one = f"/{plural}/{{name}}"
+    yield Route(
+        method="GET", path=f"/{plural}", name=f"list-{plural}", entity=entity, does=records.listed, gives=Gives.PAGE,
+        summary=f"The {plural} that you may see, by name.", errors=(403, 422),
+    )  # fmt: skip
+    if entity is not Secret:
+        yield Route(
+            method="POST", path=f"/{plural}", name=f"create-{kind}", entity=entity, takes=Takes.RECORD,
+            does=special.minted if entity is Key else records.created,
+            gives=Gives.CLEAR_KEY if entity is Key else Gives.RECORD,
+            summary="Makes a key; its clear text is in this answer only." if entity is Key else f"Makes a {kind}.",
+            statuses=(201,), errors=_MAKE, repeatable=True,
+        )  # fmt: skip
+    yield Route(
+        method="GET", path=one, name=f"get-{kind}", entity=entity, does=records.got,
+        summary=f"One {kind}.", errors=_READ,
+    )  # fmt: skip
+    if entity is Secret:
+        yield Route(
+            method="PUT", path=one, name="put-secret", entity=entity, does=special.sealed, takes=Takes.SECRET,
+            summary="Sets a secret; without If-Match it must be new. Its value is never answered.",
+            statuses=(200, 201), errors=(403, 404, 409, 412, 413, 415, 422), version="optional",
+        )  # fmt: skip
+    else:
+        yield Route(
+            method="PUT", path=one, name=f"replace-{kind}", entity=entity, does=records.replaced, takes=Takes.RECORD,
+            summary=f"Replaces a {kind}.", errors=_WRITE, version="required",
+        )  # fmt: skip
+        yield Route(
+            method="PATCH", path=one, name=f"patch-{kind}", entity=entity, does=records.patched, takes=Takes.PATCH,
+            summary=f"Changes a {kind} by a JSON merge patch.", errors=_WRITE, version="required",
+        )  # fmt: skip
+    yield Route(
+        method="DELETE", path=one, name=f"remove-{kind}", entity=entity, does=records.removed, gives=Gives.NOTHING,
+        summary=f"Removes a {kind} that nothing refers to.", statuses=(204,), errors=(403, 404, 412, 422, 428),
+        version="required",
+    )  # fmt: skip
+
+
+def _states(entity: type[Entity]) -> Iterator[Route]:
+    for verb, state in special.STATES.items():
+        yield Route(
+            method="POST", path=f"/{PLURALS[entity]}/{{name}}/{verb}", name=f"{verb}-{entity.KIND}", entity=entity,
+            does=special.moved, argument=verb, summary=f"Makes it {state.value}.", errors=(403, 404, 412, 422),
+            version="optional",
+        )  # fmt: skip
+
+
+ROUTES: tuple[Route, ...] = (
+    *(route for entity in PLURALS for route in _of(entity)),
+    *_states(Server),
+    *_states(Virtual),
+    Route(
+        method="POST", path="/keys/{name}/rotate", name="rotate-key", entity=Key, does=special.rotated,
+        gives=Gives.CLEAR_KEY, summary="Gives a key a new clear text; the old one is unknown from now on.",
+        errors=(403, 404, 412, 422, 428), version="required",
+    ),
+    Route(
+        method="POST", path="/keys/{name}/revoke", name="revoke-key", entity=Key, does=special.revoked,
+        summary="Revokes a key, for ever.", errors=(403, 404, 412, 422), version="optional",
+    ),
+    Route(
+        method="GET", path="/audit", name="list-changes", does=special.audit, gives=Gives.CHANGES,
+        summary="What was changed, by whom, and what it was before; oldest first.", errors=(403,),
+    ),
+    Route(
+        method="GET", path="/me", name="who-am-i", does=special.me, gives=Gives.ME,
+        summary="Who you are here, and what you hold.",
+    ),
+    Route(
+        method="GET", path="/openapi.json", name="get-document", does=None, gives=Gives.DOCUMENT,
+        access=Access.PUBLIC, summary="This document.",
+    ),
+)  # fmt: skip
+
+SLASHED = GroupMapping
+"""The kind whose names may hold a slash, as external groups do; nothing stands below its records."""

@@ -1,0 +1,112 @@
+"""JSON Schemas of what goes in and out, from the Structs."""
+
+import http
+from typing import Any
+
+import msgspec
+
+from toolgate.admin.paths import HIDDEN, PLURALS
+from toolgate.admin.special import SecretInput
+from toolgate.model.entities import Change, Entity, Key
+
+_PREFIX = "#/components/schemas/"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is wrong with one field; an empty `field` is the whole."""
+
+    field: str
+    reason: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457. `current` is the record as it is now, where another version was seen; `permission`, `scope` and
+    `givers` say what is missing, where, and who could give it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    findings: tuple[Finding, ...]
+    current: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    permission: str | msgspec.UnsetType = msgspec.UNSET
+    scope: str | msgspec.UnsetType = msgspec.UNSET
+    givers: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Permissions in a scope, where they come from, and the Unix time from which they are gone."""
+
+    permissions: tuple[str, ...]
+    scope: str
+    source: str
+    expires: float | None
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who asks, the person or program it acts for, and what it holds. `powerless` says why it holds nothing."""
+
+    id: str
+    subject: str
+    holdings: tuple[Held, ...]
+    powerless: str
+
+
+def reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"{_PREFIX}{name}"}
+
+
+def name_of(entity: type[Entity]) -> str:
+    return entity.__name__
+
+
+def components() -> dict[str, Any]:
+    """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
+    a page of them (`ServerPage`)."""
+    _, found = msgspec.json.schema_components([*PLURALS, Problem, Me, Change], ref_template=_PREFIX + "{name}")
+    for entity in PLURALS:
+        name = name_of(entity)
+        answered = _without(found[name], HIDDEN.get(entity, frozenset()))
+        answered["required"] = sorted(answered["properties"])
+        written = _without(answered, frozenset({"stamp"}))
+        written["required"] = [one for one in found[name]["required"] if one in written["properties"]]
+        written["properties"]["stamp"] = {"description": "Counts for nothing: it may stay from an answer."}
+        found[name], found[f"{name}Input"] = answered, written
+        found[f"{name}Page"] = _page(reference(name), {"type": ["string", "null"]})
+    _, secret = msgspec.json.schema_components([SecretInput], ref_template=_PREFIX + "{name}")
+    found |= secret
+    key = found[name_of(Key)]
+    clear = {"type": "string", "description": "The key in clear. It is in this answer and nowhere else."}
+    found["ClearKey"] = {
+        **key,
+        "title": "ClearKey",
+        "properties": {**key["properties"], "key": clear},
+        "required": sorted([*key["properties"], "key"]),
+    }
+    found["Changes"] = _page(reference("Change"), {"type": ["integer", "null"]})
+    found["Change"]["properties"] |= {"before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}}
+    return found
+
+
+def _page(item: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "items": {"type": "array", "items": item},
+            "next": {**following, "description": "Where to go on: the `after` of the next page. Null at the end."},
+        },
+        "required": ["items", "next"],
+        "additionalProperties": False,
+    }
+
+
+def _without(schema: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    kept = {name: value for name, value in schema["properties"].items() if name not in fields}
+    return {**schema, "properties": kept, "required": [one for one in schema["required"] if one not in fields]}
+
+
+def problem_response(status: int) -> dict[str, Any]:
+    return {
+        "description": http.HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": reference("Problem")}},
+    }
