@@ -314,4 +314,11 @@ PROMISES: dict[str, Promise] = {
         "docs/explanation/sessions.md",
         "Sessions and children are opened once for all who wait, bounded, never closed in use, and never left open.",
     ),
+    "streams.commit": Promise(
+        "SPEC-DIGEST 2.4", "A stream begins with the first notification or after 15 s; earlier refusals keep their status."
+    ),
+    "streams.slow": Promise(
+        "docs/explanation/architecture.md",
+        "A client that does not read holds up nobody: what it misses is bounded, coalesced and counted.",
+    ),
 }

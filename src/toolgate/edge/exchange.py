@@ -12,7 +12,7 @@ from toolgate.edge.silence import KEEP_ALIVE, Silence
 from toolgate.model.call import Notification
 from toolgate.model.errors import NoWayBack
 from toolgate.protocol import jsonrpc, sse
-from toolgate.protocol.relay import PROGRESS
+from toolgate.protocol.relay import MESSAGE, PROGRESS
 
 QUEUE = 256
 QUEUE_BYTES = 1024 * 1024
@@ -90,9 +90,13 @@ class Exchange:
             self._task.cancel()
 
     def _slot(self, notification: Notification) -> object:
-        if notification.method == PROGRESS:
-            return PROGRESS
-        return object()
+        """What the news is about: of progress the latest counts, of one change the fact; each log message is its own.
+        A batch has several calls on one exchange, each with a token."""
+        if notification.method == MESSAGE:
+            return object()
+        if notification.method != PROGRESS:
+            return (notification.method, notification.params)
+        return bytes(jsonrpc.fields(notification.params).get("progressToken", b""))
 
     def _commit(self) -> None:
         if not self._streaming:

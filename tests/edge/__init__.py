@@ -1,0 +1,1 @@
+"""The edges' own machinery, without sockets."""
