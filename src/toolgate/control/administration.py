@@ -16,8 +16,8 @@ from toolgate.control.actors import Actor, actor_of
 from toolgate.control.desk import Desk
 from toolgate.control.registry import Registry
 from toolgate.control.selection import matching, shown
-from toolgate.model.entities import Change, Entity
-from toolgate.model.errors import NotFound
+from toolgate.model.entities import Change, Entity, Secret
+from toolgate.model.errors import NotFound, Refused
 from toolgate.model.identity import Principal
 from toolgate.rules.directory import Directory
 from toolgate.rules.permissions import ORGANISATION
@@ -78,12 +78,14 @@ class Administration:
         return shown(record)
 
     async def create(self, actor: Principal, value: E, *, request: str = "") -> E:
+        _judge_kind(value)
         async with self.open(actor, request=request) as desk:
             return await desk.create(value)
 
     async def replace(self, actor: Principal, value: E, *, expected: int, request: str = "") -> E:
         """The record of this name becomes `value`; its stamp is the store's business. `expected` is the version that
         the actor saw."""
+        _judge_kind(value)
         async with self.open(actor, request=request) as desk:
             return await desk.replace(value, expected=expected)
 
@@ -107,3 +109,9 @@ class Administration:
     async def _look(self, actor: Principal) -> tuple[Directory, Actor]:
         directory = await self.registry.directory()
         return directory, actor_of(directory, actor, self.registry.clock.now())
+
+
+def _judge_kind(value: Entity) -> None:
+    """Nobody but the vault seals: whatever a caller gives as sealed could not be opened."""
+    if isinstance(value, Secret):
+        raise Refused((("", "a secret is written by its own use case, which seals it"),))

@@ -11,7 +11,7 @@ from toolgate.control.needs import Edit
 from toolgate.control.registry import Registry
 from toolgate.control.selection import shown
 from toolgate.model.entities import Entity, Stamp
-from toolgate.model.errors import Conflict, NotFound, Refused
+from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
 from toolgate.rules.referrers import referrers
@@ -48,14 +48,26 @@ class Desk:
 
     async def replace(self, value: E, *, expected: int) -> E:
         """Changes a record. Raises NotFound, NotAllowed, Conflict, Refused."""
+        after = self.judge_edit(value, expected=expected)
+        self._judge_value(value)
+        self._judge_rise(value, after)
+        return await self._put(value, expected)
+
+    async def restrict(self, value: E, *, expected: int) -> E:
+        """Changes a record so that it takes rights or service away and gives none, which must work whatever else is
+        wrong with the record by now (a team that has left its file). Raises NotFound, NotAllowed, Conflict, and Refused
+        where another source manages it."""
+        self.judge_edit(value, expected=expected)
+        return await self._put(value, expected)
+
+    def judge_edit(self, value: Entity, *, expected: int) -> Directory:
+        """Whether the actor may make this change to what is there at all; answers the records after it."""
         before = self._current(type(value), value.name)
         after = self.directory.with_(value)
         self._judge_rights(Edit(before, value, self.directory, after, self.registry.facts(self.directory)))
         self._judge_hold(before)
         self._judge_version(before, expected)
-        self._judge_value(value)
-        self._judge_rise(value, after)
-        return await self._put(value, expected)
+        return after
 
     async def remove(self, entity: type[Entity], name: str, *, expected: int) -> None:
         """Removes a record that nothing refers to. Raises NotFound, NotAllowed, Conflict, Refused."""
@@ -114,7 +126,10 @@ class Desk:
 
     async def _put(self, value: E, expected: int) -> E:
         stamped = msgspec.structs.replace(value, stamp=self._stamp(value))
-        stored = await self.transaction.put(stamped, expected=expected)
+        try:
+            stored = await self.transaction.put(stamped, expected=expected)
+        except ConfigError as error:  # what JSON or the database cannot hold
+            raise Refused(tuple(("", finding) for finding in error.findings)) from None
         self.directory = self.directory.with_(stored)
         return shown(stored)
 

@@ -64,10 +64,10 @@ def open_data_dir(path: Path) -> DataDir:
     """Opens an installation, or makes one where there is none. Raises ConfigError naming the file and what to do."""
     make_directory(path)
     if not (path / LOCAL_KEY).exists():
-        _create(path / SEALING_KEY, secrets.token_bytes(SEALING_BYTES))
-        _create(path / KEY_PEPPER, secrets.token_bytes(keys.PEPPER_BYTES))
+        make_private(path / SEALING_KEY, secrets.token_bytes(SEALING_BYTES))
+        make_private(path / KEY_PEPPER, secrets.token_bytes(keys.PEPPER_BYTES))
         made = keys.mint(secrets.token_bytes(keys.ENTROPY_BYTES))
-        first_start = _create(path / LOCAL_KEY, f"{made}\n".encode("ascii"))
+        first_start = make_private(path / LOCAL_KEY, f"{made}\n".encode("ascii"))
     else:
         first_start = False
     return DataDir(
@@ -82,7 +82,7 @@ def open_data_dir(path: Path) -> DataDir:
 def read_local_key(path: Path) -> str:
     """The bootstrap key of the data directory at `path`. Raises ConfigError when it is not there or is no key."""
     file = path / LOCAL_KEY
-    key = _read(file).decode("ascii", "replace").strip()
+    key = read_private(file).decode("ascii", "replace").strip()
     flaw = keys.flaw(key)
     if flaw is not None:
         raise ConfigError((f"{file}: does not hold a key ({flaw}): delete it, and the next start makes another",))
@@ -100,7 +100,7 @@ def make_directory(path: Path) -> None:
         raise ConfigError((f"{path}: others can change this directory: run `chmod 700 {shlex.quote(str(path))}`",))
 
 
-def _create(path: Path, content: bytes) -> bool:
+def make_private(path: Path, content: bytes) -> bool:
     """Makes a file whole and at once, unless it is there; says whether it made it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
@@ -124,7 +124,8 @@ def _create(path: Path, content: bytes) -> bool:
     return True
 
 
-def _read(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """What a secret file holds. Raises ConfigError, also when others can read it."""
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
@@ -153,7 +154,7 @@ def _missing(path: Path) -> str:
 
 
 def _read_exactly(path: Path, length: int) -> bytes:
-    content = _read(path)
+    content = read_private(path)
     if len(content) != length:
         raise ConfigError((f"{path}: holds {len(content)} bytes instead of {length}: restore it from a backup",))
     return content

@@ -1,0 +1,212 @@
+"""Records and the file together -> Declared, which the compiler reads: pure.
+
+The file is one source, and what it declares is its own: a name that both have is an error, and nothing is gathered
+then. Of the records only what is served goes on: drafts and retired servers are left out as if they were not there,
+paused ones are withheld with the reason (listed nowhere, calls refused), draining ones answer but stand in no list.
+
+Who a key stands for is resolved here, once: its owner, the teams that it is in by membership, by external groups and
+through teams above, and its roles. A key whose owner is deactivated, or that was revoked, is no key.
+"""
+
+from collections.abc import Iterator, Mapping
+from math import inf
+from typing import TypeVar
+
+import msgspec
+
+from toolgate.model.declared import (
+    Declared,
+    GrantSpec,
+    KeySpec,
+    PicksFrom,
+    ServerSpec,
+    TeamSpec,
+    VirtualSpec,
+)
+from toolgate.model.entities import Binding, Entity, Grant, Key, Secret, Server, ServerState, Team, Virtual
+from toolgate.rules.directory import Directory
+from toolgate.rules.facts import Finding
+from toolgate.rules.permissions import ORGANISATION
+from toolgate.rules.referrers import secrets_of
+
+E = TypeVar("E", bound=Entity)
+
+_ANSWERING = frozenset({ServerState.LIVE, ServerState.DRAINING})
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """`declared` is what to compile; when there are `findings` (path, reason) it is the file alone, and the source of
+    before should be kept. `until` is Unix time in seconds at which the outcome changes by itself (a role ends), None
+    for never. `secrets` are those of the store; `uses` says which of them each server refers to."""
+
+    declared: Declared
+    findings: tuple[Finding, ...] = ()
+    until: float | None = None
+    secrets: tuple[Secret, ...] = ()
+    uses: Mapping[str, frozenset[str]] = {}
+
+
+def gather(directory: Directory, now: float) -> Gathered:
+    """`directory` holds the records and the file (`directory.declared`)."""
+    file = directory.declared
+    findings = tuple(_twice(directory))
+    if findings:
+        return Gathered(file, findings)
+    servers = [one for one in _by_name(directory, Server) if one.state in _ANSWERING]
+    answering = {one.name for one in servers} | {spec.name for spec in file.servers}
+    virtual = {one.name: _virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
+    keys = [key for key in _by_name(directory, Key) if _stands(directory, key)]
+    declared = Declared(
+        servers=(*file.servers, *map(_server_spec, servers)),
+        virtual=(*file.virtual, *(spec for spec in virtual.values() if spec is not None)),
+        teams=(*file.teams, *(TeamSpec(team.name, team.description or None) for team in _by_name(directory, Team))),
+        keys=(*(_filed(directory, key, now) for key in file.keys), *(_key_spec(directory, key, now) for key in keys)),
+        grants=(*file.grants, *map(grant_spec, _by_name(directory, Grant))),
+        withheld={**file.withheld, **dict(_withheld(directory, answering))},
+        file=file.file,
+    )
+    return Gathered(
+        declared,
+        until=_until(directory, now),
+        secrets=tuple(_by_name(directory, Secret)),
+        uses={one.name: used for one in servers if (used := secrets_of(one))},
+    )
+
+
+def _by_name(directory: Directory, entity: type[E]) -> list[E]:
+    return [record for _, record in sorted(directory.all(entity).items())]
+
+
+def _twice(directory: Directory) -> Iterator[Finding]:
+    """Names that the file and the records both have; servers and virtual servers share one name space."""
+    file = directory.declared
+    label = "the file" if file.file is None else file.file.name
+    served = {spec.name for spec in (*file.servers, *file.virtual)}
+    tables: tuple[tuple[type[Entity], str, set[str]], ...] = (
+        (Server, "servers", served),
+        (Virtual, "virtual", served),
+        (Team, "teams", {spec.name for spec in file.teams}),
+        (Key, "keys", {spec.name for spec in file.keys}),
+    )
+    for entity, section, names in tables:
+        for name in sorted(names & directory.all(entity).keys()):
+            maker = directory.all(entity)[name].stamp.managed_by or "the registry"
+            reason = f"{label} and {maker} both have a {entity.KIND} of this name: remove one of them"
+            yield f"{section}.{name}", reason
+
+
+def _server_spec(server: Server) -> ServerSpec:
+    return ServerSpec(
+        name=server.name,
+        kind=server.kind,
+        settings=server.settings,
+        headers=tuple(server.headers.items()),
+        era=server.era,
+        sharing=server.sharing,
+        timeout=server.timeout,
+        max_bytes=server.max_bytes,
+        tags=server.tags,
+        overrides=server.overrides,
+        listed=server.state is ServerState.LIVE,
+    )
+
+
+def _virtual_spec(virtual: Virtual, answering: set[str]) -> VirtualSpec | None:
+    """None where nothing of it can be served: it does not answer, or no server that it takes from does."""
+    offers = tuple(picks for picks in virtual.offers if picks.server in answering)
+    if virtual.state not in _ANSWERING or not offers:
+        return None
+    listed = virtual.state is ServerState.LIVE
+    return VirtualSpec(virtual.name, offers, virtual.description or None, virtual.tags, listed)
+
+
+def _withheld(directory: Directory, answering: set[str]) -> Iterator[tuple[str, str]]:
+    for server in directory.all(Server).values():
+        if server.state is ServerState.PAUSED:
+            yield server.name, f"the server {server.name} is paused"
+    for virtual in directory.all(Virtual).values():
+        if virtual.state is ServerState.PAUSED:
+            yield virtual.name, f"the virtual server {virtual.name} is paused"
+        elif virtual.state in _ANSWERING and not _serves(virtual.offers, answering):
+            sources = ", ".join(sorted({picks.server for picks in virtual.offers}))
+            yield virtual.name, f"none of the servers of {virtual.name} is live ({sources})"
+
+
+def _serves(offers: tuple[PicksFrom, ...], answering: set[str]) -> bool:
+    return any(picks.server in answering for picks in offers)
+
+
+def _stands(directory: Directory, key: Key) -> bool:
+    """An expired key stays: it is refused with that reason."""
+    return not key.revoked and (key.owner is None or directory.is_active(key.owner))
+
+
+def _key_spec(directory: Directory, key: Key, now: float) -> KeySpec:
+    teams, subjects = _subjects(directory, key.owner, key.teams, now)
+    return KeySpec(
+        name=key.name,
+        digest=bytes.fromhex(key.digest),
+        teams=teams,
+        observer=key.observer,
+        expires=key.expires,
+        subjects=subjects,
+        owner=key.owner,
+        audiences=key.audiences,
+        tools=key.tools,
+        networks=key.networks,
+        cost_center=key.cost_center,
+    )
+
+
+def _filed(directory: Directory, key: KeySpec, now: float) -> KeySpec:
+    """A key of the file is in the teams that the file says, which records may nest and give roles to."""
+    teams, subjects = _subjects(directory, None, key.teams, now)
+    return msgspec.structs.replace(key, teams=teams, subjects=subjects)
+
+
+def _subjects(
+    directory: Directory, owner: str | None, own: tuple[str, ...], now: float
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(teams, all subjects beyond the key itself), sorted. Only roles in the whole organisation are subjects: one that
+    somebody has in a team or on a server says nothing about what else they may call."""
+    teams = {above for team in own for above in directory.above(team)}
+    if owner is not None:
+        teams.update(directory.teams_of(owner))
+    subject = owner or ""
+    roles = {
+        f"role:{binding.role}"
+        for binding in directory.bindings_of(subject, teams)
+        if binding.scope == ORGANISATION and (binding.expires is None or now < binding.expires)
+    }
+    subjects = {*roles, *(f"team:{team}" for team in teams)}
+    if owner is not None:
+        subjects.add(owner)
+    return tuple(sorted(teams)), tuple(sorted(subjects))
+
+
+def grant_spec(grant: Grant) -> GrantSpec:
+    """With what its labels leave unsaid spelled out: a tag alone means all that has it, a risk all tools."""
+    offers = (grant.tools, grant.prompts, grant.resources)
+    if not any(offers):
+        offers = (("*",), (), ()) if grant.risks else (("*",), ("*",), ("*",))
+    tools, prompts, resources = offers
+    return GrantSpec(
+        subject=grant.subject,
+        effect=grant.effect,
+        servers=grant.servers or ("*",),
+        tools=tools,
+        prompts=prompts,
+        resources=resources,
+        tags=grant.tags,
+        risks=grant.risks,
+        conditions=grant.conditions,
+        expires=grant.expires,
+        name=grant.name,
+    )
+
+
+def _until(directory: Directory, now: float) -> float | None:
+    """When the next role or grant ends."""
+    ends = [one.expires for entity in (Binding, Grant) for one in directory.all(entity).values() if one.expires]
+    soonest = min((end for end in ends if end > now), default=inf)
+    return None if soonest == inf else soonest
