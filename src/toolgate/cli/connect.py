@@ -137,7 +137,8 @@ def _write(client: Client, name: str, link: Link) -> None:
     for added in changed.added:
         for line in textwrap.dedent(added.lstrip(",").strip("\r\n")).splitlines():
             write(f"  + {line}".rstrip())
-    say(f"{client.title}: kept as it was in {backup.name}; undo: toolgate connect {client.id} --undo")
+    kept = "the file is new" if found.raw is None else f"kept as it was in {backup.name}"
+    say(f"{client.title}: {kept}; undo: toolgate connect {client.id} --undo")
     if client.note:
         say(f"{client.title}: {client.note}")
 

@@ -109,8 +109,12 @@ def _sources(file: Path | None, names: Sequence[str]) -> list[Source]:
         client = meant[0] if meant else of_file(file.name, held.text)
         return [_source(client, file, held, client.title if meant else "File", asked=True)]
     found: list[Source] = []
+    seen: set[Path] = set()  # at home, the user's file and the directory's may be one
     for client in meant or CLIENTS.values():
         path = clients.file_of(client, clients.where())
+        if path in seen:
+            continue
+        seen.add(path)
         held = clients.content(path)
         if held.raw is not None:
             read = _source(client, path, held, client.title, asked=bool(meant))

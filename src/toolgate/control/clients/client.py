@@ -86,7 +86,8 @@ class Change(msgspec.Struct, frozen=True):
     def after(self, edits: Sequence[Edit]) -> "Change":
         """After edits of the text as it is here; they do not overlap."""
         text = self.text
-        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end), reverse=True):
+        # From the end, so that positions hold; of two at one place the first comes first.
+        for edit in sorted(edits, key=lambda edit: (edit.start, edit.end))[::-1]:
             text = text[: edit.start] + edit.text + text[edit.end :]
         return Change(text, (*self.added, *(edit.text for edit in edits if edit.text.strip(" ,\r\n"))))
 

@@ -40,7 +40,9 @@ def whole(text: str, style: Style) -> Variable | None:
 
 
 def any_in(text: str, style: Style) -> str:
-    """The first reference to a variable anywhere in a text; empty when there is none."""
+    """The first reference to a variable anywhere in a text, without a default, which may be a secret; empty when there
+    is none."""
     found = {"": None, "braced": _BRACED, "bare": _ANY}[style]
     match = None if found is None else found.search(text)
-    return "" if match is None else match[0]
+    name, default, _ = ("", "", "") if match is None else match[0].partition(":-")
+    return f"{name[:60]}:-...}}" if default else name[:60]

@@ -140,7 +140,8 @@ class _Making:
                     reference = self._moved(name, member, meant.value, server.member, files, variables)
                     texts[member] = f"{meant.scheme} {reference}" if meant.scheme else reference
                 case FromVariable():
-                    variable = meant.name or _variable(name, member, server.member)
+                    asked = member if server.member == "env" and member not in variables else ""
+                    variable = meant.name or asked or _variable(name, member, server.member)
                     variables.setdefault(variable, None)
                     texts[member] = f"{meant.scheme} env:{variable}" if meant.scheme else f"env:{variable}"
                 case Plain():

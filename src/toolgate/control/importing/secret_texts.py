@@ -11,6 +11,7 @@ from toolgate.rules import plaintext, references
 MOST_BYTES = 64 * 1024
 """What `file:` reads at most."""
 
+_READABLE = "argument {} holds a secret, and everybody on the machine can read arguments: give it in `env`"
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*) +(?P<rest>\S+)")
 
 
@@ -77,14 +78,20 @@ def argument_flaw(command: tuple[str, ...], style: Style) -> str:
         inside = any_in(word, style)
         if inside:
             return f"{inside} in its command is known to the client only"
-        flag, equals, value = word.partition("=")
         before = command[place - 1] if place else ""
-        named = before.startswith("-") and "=" not in before and not word.startswith("-")
-        secret_name = (equals and value and _is_secret_flag(flag)) or (named and word and _is_secret_flag(before))
-        if secret_name or plaintext.has_secret_shape(word) or plaintext.url_flaw(word) or references.find(word):
-            return f"argument {place} holds a secret, and everybody on the machine can read arguments: give it in `env`"
+        if _names_secret(word) or (before.startswith("-") and not word.startswith("-") and _is_secret_flag(before)):
+            return _READABLE.format(place)
+        if plaintext.has_secret_shape(word) or plaintext.url_flaw(word) or references.find(word):
+            return _READABLE.format(place)
     return ""
 
 
+def _names_secret(word: str) -> bool:
+    """`--token=VALUE`, `TOKEN=VALUE`, `Authorization: VALUE`, `Bearer VALUE`."""
+    name, _, value = re.sub("[:=]", "\0", word, count=1).partition("\0")
+    named = bool(value.strip()) and plaintext.is_secret_name(name.strip().lstrip("-"))
+    return named or re.search(r"\b(bearer|basic) +\S", word, re.IGNORECASE) is not None
+
+
 def _is_secret_flag(flag: str) -> bool:
-    return flag.startswith("-") and plaintext.is_secret_name(flag.lstrip("-"))
+    return "=" not in flag and plaintext.is_secret_name(flag.lstrip("-"))

@@ -73,8 +73,8 @@ def _place(text: str, lines: list[str], section: str, newline: str, *, is_list: 
             continue
         line: int = key.start_mark.line
         if not node.value and node.start_mark.line == line:
-            opened = re.sub(r":[ \t]*(\{[ \t]*\}|\[[ \t]*\]|~|null)?[ \t]*", ":", lines[line].rstrip("\r\n"), count=1)
-            lines[line] = opened + newline
+            written = lines[line].rstrip("\r\n")
+            lines[line] = re.sub(r":[ \t]*(?:\{[ \t]*\}|\[[ \t]*\]|~|null)", ":", written, count=1) + newline
             return line + 1, _STEP
         wanted = yaml.SequenceNode if is_list else yaml.MappingNode
         if not isinstance(node, wanted) or node.flow_style or node.start_mark.line <= line:
