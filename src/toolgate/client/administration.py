@@ -1,0 +1,218 @@
+"""A typed client of the REST API: every kind of record by the same few methods, and the errors of the use cases again.
+
+async with Administration(Place("http://127.0.0.1:8484", "", key)) as api:
+    server = await api.get(Server, "files")
+    await api.replace(msgspec.structs.replace(server, description="Shared files"))
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from toolgate.admin.paths import BASE, HIDDEN, PLURALS
+from toolgate.client.place import Place
+from toolgate.client.problems import error_of
+from toolgate.egress.client import HttpClient
+from toolgate.model.entities import Change, Entity, Key, Secret, Server, Virtual
+from toolgate.model.errors import UpstreamFailed
+from toolgate.rules.permissions import Holding
+
+E = TypeVar("E", bound=Entity)
+S = TypeVar("S", Server, Virtual)
+
+MAX_BYTES = 64 * 1024 * 1024
+_NAME = "toolgate"
+_JSON = "application/json"
+_MERGE_PATCH = "application/merge-patch+json"
+
+
+class Minted(msgspec.Struct, frozen=True):
+    """A key's record, and its clear text, which nobody can ask for again."""
+
+    key: Key
+    clear: str
+
+    def __repr__(self) -> str:
+        return f"Minted({self.key.name!r}, ***)"
+
+
+class Me(msgspec.Struct, frozen=True):
+    """Who one is there. `powerless` says why one holds nothing."""
+
+    id: str
+    subject: str
+    holdings: tuple[Holding, ...]
+    powerless: str = ""
+
+
+class Administration:
+    """One gateway's API. Every method raises UpstreamFailed (not reached, or no such API there), Unauthenticated,
+    NotAllowed, NotFound, Refused (with findings), Conflict (with the record as it is) or StoreFailed."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._route = HttpClient().route(place.origin, server=_NAME, limit=MAX_BYTES)
+
+    async def __aenter__(self) -> "Administration":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._route.close()
+
+    async def list(
+        self,
+        entity: type[E],
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        filters: Mapping[str, str] | None = None,
+    ) -> tuple[tuple[E, ...], str | None]:
+        """One page by name, and the `after` of the next one (None at the end)."""
+        asked = {"limit": str(limit), **(filters or {}), **({} if after is None else {"after": after})}
+        page = await self._ask("GET", f"/{PLURALS[entity]}?{urlencode(asked)}")
+        return tuple(record(entity, item) for item in page["items"]), page["next"]
+
+    async def each(self, entity: type[E], filters: Mapping[str, str] | None = None) -> AsyncGenerator[E]:
+        """All records that fit, page by page."""
+        after: str | None = None
+        while True:
+            page, after = await self.list(entity, after=after, limit=1000, filters=filters)
+            for one in page:
+                yield one
+            if after is None:
+                return
+
+    async def get(self, entity: type[E], name: str) -> E:
+        return record(entity, await self._ask("GET", _path(entity, name)))
+
+    async def create(self, value: E, *, repeat: str | None = None) -> E:
+        """`repeat` is an idempotency key: with it, this may be sent again when its answer was lost. Keys and secrets
+        have their own methods."""
+        headers = _repeating(repeat)
+        made = await self._ask("POST", f"/{PLURALS[type(value)]}", plain(value), headers=headers)
+        return record(type(value), made)
+
+    async def replace(self, value: E) -> E:
+        """`value` is the record as it was got, changed; its stamp says which version that was."""
+        path = _path(type(value), value.name)
+        return record(type(value), await self._ask("PUT", path, plain(value), version=value.stamp.version))
+
+    async def patch(self, entity: type[E], name: str, patch: Mapping[str, Any], *, version: int) -> E:
+        """A JSON merge patch (RFC 7396)."""
+        changed = await self._ask("PATCH", _path(entity, name), dict(patch), version=version, media=_MERGE_PATCH)
+        return record(entity, changed)
+
+    async def remove(self, entity: type[Entity], name: str, *, version: int) -> None:
+        await self._ask("DELETE", _path(entity, name), version=version)
+
+    async def move(self, entity: type[S], name: str, verb: str, *, version: int | None = None) -> S:
+        """`verb` is publish, pause, resume, drain or retire. Without a version, whatever it is now."""
+        return record(entity, await self._ask("POST", f"{_path(entity, name)}/{verb}", version=version))
+
+    async def mint(self, value: Key, *, repeat: str | None = None) -> Minted:
+        """A new key like `value`, whose digest counts for nothing."""
+        return _minted(await self._ask("POST", f"/{PLURALS[Key]}", plain(value), headers=_repeating(repeat)))
+
+    async def rotate(self, name: str, *, version: int) -> Minted:
+        return _minted(await self._ask("POST", f"{_path(Key, name)}/rotate", version=version))
+
+    async def revoke(self, name: str, *, version: int | None = None) -> Key:
+        return record(Key, await self._ask("POST", f"{_path(Key, name)}/revoke", version=version))
+
+    async def put_secret(
+        self,
+        name: str,
+        value: str | None,
+        *,
+        owner: str | None = None,
+        description: str = "",
+        version: int | None = None,
+    ) -> Secret:
+        """Sets a secret: a new one without a version. None keeps the value that is there."""
+        body = {"value": value, "owner": owner, "description": description}
+        return record(Secret, await self._ask("PUT", _path(Secret, name), body, version=version))
+
+    async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
+        """Changes after this `seq`, oldest first, and where to go on."""
+        page = await self._ask("GET", f"/audit?after={after}&limit={limit}")
+        changes = tuple(
+            msgspec.convert({**item, "before": _raw(item["before"]), "after": _raw(item["after"])}, Change)
+            for item in page["items"]
+        )
+        return changes, page["next"]
+
+    async def me(self) -> Me:
+        me = await self._ask("GET", "/me")
+        holdings = tuple(
+            Holding(frozenset(one["permissions"]), one["scope"], one["source"], one["expires"])
+            for one in me["holdings"]
+        )
+        return Me(me["id"], me["subject"], holdings, me["powerless"])
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        media: str = _JSON,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Any:
+        """One exchange; the answer's JSON."""
+        sent = [*headers]
+        if self._place.key:
+            sent.append(("Authorization", f"Bearer {self._place.key}"))
+        if version is not None:
+            sent.append(("If-Match", f'"{version}"'))
+        if body is not None:
+            sent.append(("Content-Type", media))
+        encoded = b"" if body is None else msgspec.json.encode(body)
+        answer = await self._route.send(method, f"{self._place.base}{BASE}{path}", sent, encoded)
+        try:
+            if answer.status >= 300:
+                raise error_of(answer, self._place, _kind(path))
+            return msgspec.json.decode(answer.body) if answer.body else None
+        except msgspec.MsgspecError as error:
+            raise UpstreamFailed(f"{self._place.origin} answered what is not its API: {error}") from None
+        finally:
+            answer.close()
+
+
+def plain(value: Entity) -> dict[str, Any]:
+    """A record as it is written: without its stamp and what nobody sets."""
+    left_out = {"stamp", *HIDDEN.get(type(value), ())}
+    values: dict[str, Any] = msgspec.to_builtins(value, str_keys=True)
+    return {name: one for name, one in values.items() if name not in left_out}
+
+
+def record(entity: type[E], values: Mapping[str, Any]) -> E:
+    """An answered record; what is never answered is empty. Raises UpstreamFailed for what a newer gateway may say."""
+    try:
+        return msgspec.convert({**values, **dict.fromkeys(HIDDEN.get(entity, ()), "")}, entity)
+    except msgspec.ValidationError as error:
+        raise UpstreamFailed(f"the gateway answered a {entity.KIND} that this version cannot read: {error}") from None
+
+
+def _path(entity: type[Entity], name: str) -> str:
+    return f"/{PLURALS[entity]}/{quote(name, safe='')}"
+
+
+def _kind(path: str) -> type[Entity] | None:
+    plural = path.split("/")[1].partition("?")[0]
+    return next((entity for entity, name in PLURALS.items() if name == plural), None)
+
+
+def _repeating(key: str | None) -> tuple[tuple[str, str], ...]:
+    return () if key is None else (("Idempotency-Key", key),)
+
+
+def _minted(values: dict[str, Any]) -> Minted:
+    clear = values.pop("key")
+    return Minted(record(Key, values), clear)
+
+
+def _raw(value: Any) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(msgspec.json.encode(value))
