@@ -7,6 +7,7 @@ longer see, it no longer hears of.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from weakref import WeakKeyDictionary
 
@@ -16,7 +17,7 @@ from toolgate.model.call import Call, Era, Notification, Result
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Fault, InvalidParams, Limited
 from toolgate.model.identity import Principal
-from toolgate.model.snapshot import Endpoint, Row, Snapshot
+from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 from toolgate.pipeline import route
 from toolgate.pipeline.front_door import NO_RIGHTS
 from toolgate.ports import Caller
@@ -69,6 +70,7 @@ class Stream:
         self.gone = gone
         self.uris: dict[str, tuple[str, str]] = {}
         """Public URI -> (server, the server's own URI)."""
+        self.expiry: asyncio.TimerHandle | None = None
 
 
 class Hub:
@@ -82,15 +84,20 @@ class Hub:
         self._watched: dict[str, frozenset[str]] = {}
         self._digests: WeakKeyDictionary[Row, dict[tuple[int, OfferKind], tuple[Endpoint, bytes]]] = WeakKeyDictionary()
         self._telling: dict[str, asyncio.Task[None]] = {}
+        self._judged: Snapshot | None = None
+        self._judging: asyncio.Task[None] | None = None
 
     def add(self, stream: Stream) -> None:
         """Raises Limited when the principal has too many streams."""
         if sum(1 for other in self._streams if other.principal.id == stream.principal.id) >= MOST_STREAMS:
             raise Limited(f"{stream.principal.id} has {MOST_STREAMS} streams open already", retry_after=5.0)
         self._streams.add(stream)
+        self._arm(stream)
 
     def remove(self, stream: Stream) -> None:
         self._streams.discard(stream)
+        if stream.expiry is not None:
+            stream.expiry.cancel()
         if stream.uris:
             self._rewatch({server for server, _ in stream.uris.values()})
 
@@ -112,7 +119,7 @@ class Hub:
                 if len(stream.uris) >= MOST_URIS or room <= 0:
                     continue
                 room -= 1
-            stream.uris[uri] = (target.server, target.name if target.pattern is None else uri)
+            stream.uris[uri] = _place(target, uri)
             heard.append(uri)
         self._rewatch({stream.uris[uri][0] for uri in heard})
         return heard
@@ -129,7 +136,7 @@ class Hub:
         for stream in list(self._streams):
             for public, (owner, own) in stream.uris.items():
                 if owner == server and (uri == own or uri.startswith(own.rstrip("/") + "/")):
-                    named = public if uri == own else uri
+                    named = uri if uri != own and self._readable(stream, server, uri) else public
                     params = jsonrpc.encode({"uri": named})
                     stream.hear(Notification("notifications/resources/updated", params))
                     break
@@ -150,33 +157,88 @@ class Hub:
                     stream.hear(Notification(LISTS[name][0], b"{}"))
 
     def swapped(self, old: Snapshot, new: Snapshot) -> None:
-        """Judges every stream by the new snapshot: tells it which of its lists changed, and ends it when its principal
-        or endpoint is gone."""
-        known = {principal.id for principal in new.principals.values()}
+        """Judges every stream by the new snapshot: ends it when its principal, key or endpoint is gone, takes from it
+        what it may not read any more, and soon tells it which of its lists changed."""
+        keys_before, keys = _keys(old), _keys(new)
         for stream in list(self._streams):
-            if stream.endpoint not in new.endpoints or stream.principal.id not in known:
-                self._streams.discard(stream)
-                stream.gone()
+            principal = stream.principal.id
+            revoked = principal in keys_before and keys_before[principal].isdisjoint(keys.get(principal, ()))
+            if stream.endpoint not in new.endpoints or principal not in keys or revoked:
+                self._end(stream)
                 continue
+            stream.principal = new.principals[next(iter(keys[principal]))]
+            self._arm(stream)
             self._narrow(stream, new)
-            for name in sorted(stream.lists):
-                method, kinds = LISTS[name]
-                if any(self._digest(old, stream, kind) != self._digest(new, stream, kind) for kind in kinds):
-                    stream.hear(Notification(method, b"{}"))
+        if self._judged is None:
+            self._judged = old
+        if self._judging is None:
+            self._judging = asyncio.get_running_loop().create_task(self._judge())
+
+    async def judged(self) -> None:
+        """Waits until every stream was told of what has changed so far."""
+        if self._judging is not None:
+            await asyncio.wait({self._judging})
 
     def close(self) -> None:
         """Ends every stream: the process is about to stop."""
         for stream in list(self._streams):
-            self._streams.discard(stream)
-            stream.gone()
+            self._end(stream)
+
+    def _end(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        if stream.expiry is not None:
+            stream.expiry.cancel()
+        stream.gone()
+
+    def _arm(self, stream: Stream) -> None:
+        """A stream lives no longer than the key that opened it."""
+        if stream.expiry is not None:
+            stream.expiry.cancel()
+        expires = stream.principal.expires
+        if expires is not None:
+            loop = asyncio.get_running_loop()
+            stream.expiry = loop.call_later(max(0.0, expires - time.time()), self._end, stream)
+
+    async def _judge(self) -> None:
+        """Compares what each stream saw with what it sees now. Lists are long: others get their turns in between, and
+        swaps that come meanwhile are compared together."""
+        try:
+            while self._judged is not None and self._judged is not self._current():
+                old, new = self._judged, self._current()
+                for stream in list(self._streams):
+                    await asyncio.sleep(0)
+                    if stream in self._streams:
+                        self._compare(stream, old, new)
+                self._judged = new
+        finally:
+            self._judged = self._judging = None
+
+    def _compare(self, stream: Stream, old: Snapshot, new: Snapshot) -> None:
+        for name in sorted(stream.lists):
+            method, kinds = LISTS[name]
+            if any(self._digest(old, stream, kind) != self._digest(new, stream, kind) for kind in kinds):
+                stream.hear(Notification(method, b"{}"))
 
     def _narrow(self, stream: Stream, snapshot: Snapshot) -> None:
+        """What may not be read any more is not heard of either; what is served by another now is heard of from that
+        one."""
         row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
         endpoint = snapshot.endpoints[stream.endpoint]
-        for uri in list(stream.uris):
+        for uri, place in list(stream.uris.items()):
             target = route.resource(endpoint, row, uri)
             if target is None or not access.allowed(row, target.part, target.bit):
                 self.unsubscribe(stream, uri)
+            elif _place(target, uri) != place:
+                stream.uris[uri] = _place(target, uri)
+                self._rewatch({place[0], target.server})
+
+    def _readable(self, stream: Stream, server: str, uri: str) -> bool:
+        """Whether the stream's principal may read this part of what it subscribed to, and so may know of it."""
+        snapshot = self._current()
+        endpoint = snapshot.endpoints.get(stream.endpoint)
+        row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
+        target = None if endpoint is None else route.resource(endpoint, row, uri)
+        return target is not None and target.server == server and access.allowed(row, target.part, target.bit)
 
     def _digest(self, snapshot: Snapshot, stream: Stream, kind: OfferKind) -> bytes:
         """What this stream's principal sees of one list, in 16 bytes; kept for as long as row and endpoint live."""
@@ -222,6 +284,19 @@ class Hub:
             logger.warning("resource updates of server %s cannot be heard: it did not answer in time", server)
         finally:
             del self._telling[server]
+
+
+def _keys(snapshot: Snapshot) -> dict[str, set[bytes]]:
+    """The digests of each principal's keys."""
+    keys: dict[str, set[bytes]] = {}
+    for digest, principal in snapshot.principals.items():
+        keys.setdefault(principal.id, set()).add(digest)
+    return keys
+
+
+def _place(target: Target, uri: str) -> tuple[str, str]:
+    """The server of a resource, and its URI there."""
+    return (target.server, target.name if target.pattern is None else uri)
 
 
 def _sees(endpoint: Endpoint | None, name: str, row: Row, server: str) -> bool:
