@@ -5,11 +5,13 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from toolgate.model.entities import Change, Entity, Key, Secret
+from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.identity import Principal
+from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
 E = TypeVar("E", bound=Entity)
+V = TypeVar("V", Server, Virtual)
 Header = tuple[bytes, bytes]
 
 
@@ -105,12 +107,32 @@ class Vault(Protocol):
     ) -> Secret: ...
 
 
+class Registered(Protocol):
+    @property
+    def server(self) -> Server: ...
+    @property
+    def lints(self) -> Sequence[Lint]: ...
+
+
+class Servers(Protocol):
+    """See `control.servers`."""
+
+    async def register(
+        self, actor: Principal, value: Server, *, state: ServerState | None = None, request: str = ""
+    ) -> Registered: ...
+    async def lint(self, actor: Principal, name: str) -> Sequence[Lint]: ...
+    async def move(
+        self, actor: Principal, entity: type[V], name: str, state: ServerState, *, expected: int, request: str = ""
+    ) -> V: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
     records: Records
     keys: Keys
     vault: Vault
+    servers: Servers
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -95,7 +95,7 @@ def _success(route: Route, status: int) -> dict[str, Any]:
     if route.gives is Gives.NOTHING:
         return {"description": "Done."}
     headers: dict[str, Any] = {}
-    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY):
+    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY, Gives.REGISTERED):
         headers["ETag"] = _ETAG
     if status == 201 and route.takes is not Takes.SECRET:
         headers["Location"] = {"description": "Where the record is.", "schema": {"type": "string"}}
@@ -112,6 +112,10 @@ def _answer(route: Route) -> dict[str, Any]:
             return reference("Changes")
         case Gives.ME:
             return reference("Me")
+        case Gives.REGISTERED:
+            return reference("Registered")
+        case Gives.LINTS:
+            return reference("Lints")
         case Gives.DOCUMENT:
             return {"type": "object"}
         case _:

@@ -5,6 +5,7 @@ Matching, authentication, the OpenAPI document and docs/reference/api.md are mad
 
 from collections.abc import Awaitable, Callable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,6 +44,8 @@ class Gives(StrEnum):
     CHANGES = "changes"
     ME = "me"
     DOCUMENT = "document"
+    REGISTERED = "registered"
+    LINTS = "lints"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +76,27 @@ _WRITE = (403, 404, 412, 413, 415, 422, 428)
 _MAKE = (403, 404, 409, 413, 415, 422)
 
 
+class _Making(NamedTuple):
+    does: Handler
+    gives: Gives
+    summary: str = ""
+
+
+_MAKING: dict[type[Entity], _Making] = {
+    Key: _Making(special.minted, Gives.CLEAR_KEY, "Makes a key; its clear text is in this answer only."),
+    Server: _Making(
+        special.registered,
+        Gives.REGISTERED,
+        "Registers a server; without a `state` it is live if you may publish and nothing speaks against it.",
+    ),
+}
+"""The kinds that are made in ways of their own."""
+
+
 def _of(entity: type[Entity]) -> Iterator[Route]:
     plural, kind = PLURALS[entity], entity.KIND
     one = f"/{plural}/{{name}}"
+    making = _MAKING.get(entity, _Making(records.created, Gives.RECORD))
     yield Route(
         method="GET", path=f"/{plural}", name=f"list-{plural}", entity=entity, does=records.listed, gives=Gives.PAGE,
         summary=f"The {plural} that you may see, by name.", errors=(403, 422),
@@ -83,9 +104,7 @@ def _of(entity: type[Entity]) -> Iterator[Route]:
     if entity is not Secret:
         yield Route(
             method="POST", path=f"/{plural}", name=f"create-{kind}", entity=entity, takes=Takes.RECORD,
-            does=special.minted if entity is Key else records.created,
-            gives=Gives.CLEAR_KEY if entity is Key else Gives.RECORD,
-            summary="Makes a key; its clear text is in this answer only." if entity is Key else f"Makes a {kind}.",
+            does=making.does, gives=making.gives, summary=making.summary or f"Makes a {kind}.",
             statuses=(201,), errors=_MAKE, repeatable=True,
         )  # fmt: skip
     yield Route(
@@ -127,6 +146,10 @@ ROUTES: tuple[Route, ...] = (
     *(route for entity in PLURALS for route in _of(entity)),
     *_states(Server),
     *_states(Virtual),
+    Route(
+        method="GET", path="/servers/{name}/lint", name="lint-server", entity=Server, does=special.linted,
+        gives=Gives.LINTS, summary="What is wrong with what it offers.", errors=_READ,
+    ),
     Route(
         method="POST", path="/keys/{name}/rotate", name="rotate-key", entity=Key, does=special.rotated,
         gives=Gives.CLEAR_KEY, summary="Gives a key a new clear text; the old one is unknown from now on.",

@@ -7,7 +7,8 @@ import msgspec
 
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
-from toolgate.model.entities import Change, Entity, Key
+from toolgate.model.entities import Change, Entity, Key, Server
+from toolgate.rules.linting import Lint
 
 _PREFIX = "#/components/schemas/"
 
@@ -52,6 +53,10 @@ class Me(msgspec.Struct, frozen=True):
     powerless: str
 
 
+class Lints(msgspec.Struct, frozen=True):
+    lints: tuple[Lint, ...]
+
+
 def reference(name: str) -> dict[str, Any]:
     return {"$ref": f"{_PREFIX}{name}"}
 
@@ -63,7 +68,7 @@ def name_of(entity: type[Entity]) -> str:
 def components() -> dict[str, Any]:
     """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
     a page of them (`ServerPage`)."""
-    _, found = msgspec.json.schema_components([*PLURALS, Problem, Me, Change], ref_template=_PREFIX + "{name}")
+    _, found = msgspec.json.schema_components([*PLURALS, Problem, Me, Lints, Change], ref_template=_PREFIX + "{name}")
     for entity in PLURALS:
         name = name_of(entity)
         answered = _without(found[name], HIDDEN.get(entity, frozenset()))
@@ -83,9 +88,15 @@ def components() -> dict[str, Any]:
         "properties": {**key["properties"], "key": clear},
         "required": sorted([*key["properties"], "key"]),
     }
+    found["Registered"] = _registered(found[name_of(Server)])
     found["Changes"] = _page(reference("Change"), {"type": ["integer", "null"]})
     found["Change"]["properties"] |= {"before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}}
     return found
+
+
+def _registered(server: dict[str, Any]) -> dict[str, Any]:
+    properties = {**server["properties"], "lints": {"type": "array", "items": reference("Lint")}}
+    return {**server, "title": "Registered", "properties": properties, "required": sorted(properties)}
 
 
 def _page(item: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:

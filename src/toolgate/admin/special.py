@@ -15,13 +15,12 @@ from toolgate.admin.bodies import (
     required_version,
     seen_version,
 )
-from toolgate.admin.exchange import Answer, Header, Minted, Task
+from toolgate.admin.exchange import Answer, Header, Minted, Task, V
 from toolgate.admin.problems import Wrong
 from toolgate.admin.records import location
 from toolgate.admin.showing import etag, said, shown, shown_change, told
 from toolgate.model.entities import Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import Refused
-from toolgate.rules import lifecycle
 
 STATES: dict[str, ServerState] = {
     "publish": ServerState.LIVE,
@@ -90,6 +89,24 @@ def _secret(values: dict[str, Any]) -> SecretInput:
         raise Refused(((path.strip("`."), reason),)) from None
 
 
+async def registered(task: Task) -> Answer:
+    """A new server, with what is wrong with what it offers. Without a `state` it is live if it may be, else a draft."""
+    values = read_object(task.asked, JSON)
+    given = "state" in values
+    value = record(Server, values, hidden={})
+    made = await task.uses.servers.register(
+        task.principal, value, state=value.state if given else None, request=task.request
+    )
+    lints = [msgspec.to_builtins(lint) for lint in made.lints]
+    return said({**shown(made.server), "lints": lints}, etag(made.server), location(made.server), status=201)
+
+
+async def linted(task: Task) -> Answer:
+    """What is wrong with what a registered server is known to offer."""
+    lints = await task.uses.servers.lint(task.principal, task.name)
+    return said({"lints": [msgspec.to_builtins(lint) for lint in lints]})
+
+
 async def moved(task: Task) -> Answer:
     """Another state. Without If-Match the version does not matter: pausing is for when something is wrong."""
     if task.entity is Virtual:
@@ -97,20 +114,13 @@ async def moved(task: Task) -> Answer:
     return await _moved(task, Server)
 
 
-async def _moved(task: Task, entity: type[Server] | type[Virtual]) -> Answer:
+async def _moved(task: Task, entity: type[V]) -> Answer:
     expected = seen_version(task.asked)
-    current = await task.uses.records.get(task.principal, entity, task.name)
-    state: ServerState = STATES[task.argument]
-    flaw = lifecycle.flaw(current.state, state)
-    if flaw is not None:
-        raise Refused((("state", flaw),))
+    if expected is None:
+        expected = (await task.uses.records.get(task.principal, entity, task.name)).stamp.version
+    state = STATES[task.argument]
     return told(
-        await task.uses.records.replace(
-            task.principal,
-            msgspec.structs.replace(current, state=state),
-            expected=current.stamp.version if expected is None else expected,
-            request=task.request,
-        )
+        await task.uses.servers.move(task.principal, entity, task.name, state, expected=expected, request=task.request)
     )
 
 

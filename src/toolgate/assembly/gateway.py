@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from toolgate.assembly.http import Listening, listen
+from toolgate.assembly.administration import Opening, api
+from toolgate.assembly.http import Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
 from toolgate.assembly.watching import stop, watch_certificate, watch_file
 from toolgate.edge.health import Health
@@ -41,8 +42,10 @@ async def open_gateway(
     environment: Mapping[str, str],
     reload: Callable[[], Declared] | None,
     sinks: tuple[Sink, ...],
+    administration: Opening | None = None,
 ) -> AsyncGenerator[Gateway]:
-    """`reload` reads the configuration anew when its file changed. Raises ConfigError."""
+    """`reload` reads the configuration anew when its file changed; without `administration` there is no REST API.
+    Raises ConfigError."""
     problems: dict[str, str] = {}
     recent = Recent(RecentConfig())
     readings = _Late()
@@ -53,7 +56,8 @@ async def open_gateway(
         line.publisher.on_swap(lambda old, new: recent.judge())
         health = Health({"configuration": lambda: problems.get("configuration")}, lambda: _up(line))
         observing = Observing(line.door, health, metrics, recent)
-        listening = await stack.enter_async_context(listen(settings, line, observing))
+        areas = no_areas if administration is None else api(administration(line), line)
+        listening = await stack.enter_async_context(listen(settings, line, observing, areas))
         readings.bind(line, listening)
         tasks = [
             asyncio.create_task(line.publisher.run(), name="publisher"),

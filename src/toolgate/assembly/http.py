@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,7 +12,7 @@ import msgspec
 import uvicorn
 
 from toolgate.assembly.line import Line
-from toolgate.edge.asgi import App, Route
+from toolgate.edge.asgi import App, Area, Route
 from toolgate.edge.endpoint import McpEndpoints
 from toolgate.edge.fast import McpProtocol, protocol_class
 from toolgate.edge.guards import LOOPBACK, Guards
@@ -23,6 +23,14 @@ from toolgate.edge.silence import Silence
 from toolgate.model.errors import ConfigError
 from toolgate.rules.exposure import is_loopback
 from toolgate.settings import Settings
+
+Areas = Callable[[Guards], Sequence[Area]]
+
+
+def no_areas(guards: Guards) -> Sequence[Area]:
+    """MCP, health, metrics and the records of calls, and nothing else."""
+    return ()
+
 
 SLOW_SWEEP = 5.0
 """Seconds between looks for connections whose request does not arrive."""
@@ -72,10 +80,11 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def listen(
-    settings: Settings, line: Line, observing: Observing, *, short: bool = True
+    settings: Settings, line: Line, observing: Observing, areas: Areas = no_areas, *, short: bool = True
 ) -> AsyncGenerator[Listening]:
-    """Binds and prepares; the caller runs `server.serve(sockets=[socket])`. Raises ConfigError when the
-    address cannot be bound or a certificate cannot be read."""
+    """Binds and prepares; `areas` are more paths behind the same guards. The caller runs
+    `server.serve(sockets=[socket])`. Raises ConfigError when the address cannot be bound or a certificate cannot be
+    read."""
     bound = _bind(settings)
     try:
         port = bound.getsockname()[1]
@@ -84,7 +93,7 @@ async def listen(
         observing.guards = guards = _guards(settings)
         endpoints = _endpoints(line, guards)
         limits = Limits(body=settings.max_body, head=settings.max_headers, connections=settings.max_connections)
-        app = App(endpoints, _routes(observing), limits)
+        app = App(endpoints, _routes(observing), limits, areas(guards))
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
             http=protocol_class(endpoints, limits, short=short),

@@ -1,6 +1,6 @@
 """The straight line, put together: whoever reads this file has seen every part of the data plane in its place."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,19 @@ import msgspec
 from toolgate import __version__
 from toolgate.assembly.servers import ServerOpener
 from toolgate.control.catalog import Catalog
-from toolgate.control.compiler import Source
+from toolgate.control.compiler import Source, local_principal
 from toolgate.control.publisher import Publisher
 from toolgate.credentials import references
 from toolgate.edge.methods import SessionMethods
 from toolgate.egress.client import HttpClient
 from toolgate.identity import anyone, api_key
 from toolgate.model.catalog import OfferKind
-from toolgate.model.declared import LOCAL_KEY, Declared
+from toolgate.model.declared import Declared
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Target
 from toolgate.pipeline import gates
 from toolgate.pipeline.front_door import FrontDoor
-from toolgate.pipeline.gates import OPEN_BIT
+from toolgate.pipeline.gates import OPEN_BIT, Gate
 from toolgate.pipeline.listening import Hub, Listen
 from toolgate.pipeline.listing import Listing
 from toolgate.pipeline.ring import Ring
@@ -36,8 +36,12 @@ from toolgate.stores.data_dir import DataDir
 
 SERVER_INFO: dict[str, Any] = {"name": "toolgate", "title": "Toolgate", "version": __version__}
 
-GATES = (gates.authorize, gates.mirrored)
-"""Every call passes these, in this order, before anything is done for it. Order is policy."""
+
+def in_order(clock: Clock) -> tuple[Gate, ...]:
+    """Every call passes these, in this order, before anything is done for it. Order is policy."""
+    return (gates.ceiling, gates.authorizing(clock.now), gates.mirrored)
+
+
 
 LIST_TTL_MS = 60_000
 """How long modern clients may keep a list; changes are announced to those who listen."""
@@ -66,6 +70,7 @@ class Line(msgspec.Struct, frozen=True):
     seals: Sealing
     apply: Any
     local: Principal
+    declared: Callable[[], Declared]
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -97,7 +102,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         toolbox = await _toolbox(setup, stack)
         seals = Sealing(*(Seal(setup.data.sealing_key, purpose) for purpose in ("session", "cursor", "state")))
         held = _Held(setup.declared)
-        local = Principal(f"key:{LOCAL_KEY}", LOCAL_KEY, observer=True)
+        local = local_principal()
         digest = keys.digest(setup.data.key_pepper, setup.data.local_key.encode())
 
         def changed() -> None:
@@ -118,7 +123,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         door = FrontDoor(
             current=publisher.current,
             authenticators=await _authenticators(setup, toolbox, local, stack),
-            gates=GATES,
+            gates=in_order(toolbox.clock),
             own=_own_targets(seals, hub, methods),
             ring=ring,
             wheel=wheel,
@@ -130,8 +135,9 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
 
         apply(setup.declared)
         yield Line(
-            door, hub, wheel, ring, publisher, catalog, store, methods, toolbox.clock, seals, apply, local
-        )
+            door, hub, wheel, ring, publisher, catalog, store, methods, toolbox.clock, seals, apply, local,
+            lambda: held.declared,
+        )  # fmt: skip
 
 
 async def _toolbox(setup: Setup, stack: AsyncExitStack) -> Toolbox:
@@ -139,9 +145,7 @@ async def _toolbox(setup: Setup, stack: AsyncExitStack) -> Toolbox:
     clock = SystemClock()
     http = HttpClient()
     bare = Toolbox(http, _NoSecrets(), clock, setup.data.path)
-    secrets = await stack.enter_async_context(
-        references.open(references.Config(setup.environment, base), bare)
-    )
+    secrets = await stack.enter_async_context(references.open(references.Config(setup.environment, base), bare))
     return Toolbox(http, secrets, clock, setup.data.path)
 
 
@@ -174,9 +178,7 @@ def _own_targets(seals: Sealing, hub: Hub, methods: SessionMethods) -> dict[str,
         "subscriptions/listen": Listen(hub),
         **methods.handlers(),
     }
-    return {
-        method: Target("", OPEN_BIT, "", None, "", "", handler, 0.0) for method, handler in handlers.items()
-    }
+    return {method: Target("", OPEN_BIT, "", None, "", "", handler, 0.0) for method, handler in handlers.items()}
 
 
 def _source(declared: Declared, catalog: Catalog, local: bytes) -> Source:

@@ -35,9 +35,7 @@ class ServerOpener:
         settings = convert_settings(kind.Settings, spec.settings)
         shown = static.Shown(spec.sharing or kind.SHARING, spec.headers)
         async with AsyncExitStack() as stack:
-            credentials = await stack.enter_async_context(
-                static.open(static.Config({spec.name: shown}), self._toolbox)
-            )
+            credentials = await stack.enter_async_context(static.open(static.Config({spec.name: shown}), self._toolbox))
             upstream = await stack.enter_async_context(kind.open(spec, settings, self._toolbox))
             dispatch = Dispatch(upstream, credentials, self._seal)
             grant = await credentials.grant(DISCOVERY, _whole(spec, dispatch))

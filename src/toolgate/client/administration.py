@@ -15,8 +15,9 @@ from toolgate.admin.paths import BASE, HIDDEN, PLURALS
 from toolgate.client.place import Place
 from toolgate.client.problems import error_of
 from toolgate.egress.client import HttpClient
-from toolgate.model.entities import Change, Entity, Key, Secret, Server, Virtual
+from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import UpstreamFailed
+from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
 E = TypeVar("E", bound=Entity)
@@ -92,7 +93,18 @@ class Administration:
         have their own methods."""
         headers = _repeating(repeat)
         made = await self._ask("POST", f"/{PLURALS[type(value)]}", plain(value), headers=headers)
+        made.pop("lints", None)
         return record(type(value), made)
+
+    async def register(self, value: Server, *, state: ServerState | None = None) -> tuple[Server, tuple[Lint, ...]]:
+        """A new server and what is wrong with what it offers. Without a state, live if it may be, else a draft."""
+        body = plain(value)
+        del body["state"]
+        made = await self._ask("POST", f"/{PLURALS[Server]}", body if state is None else {**body, "state": state})
+        return _with_lints(made)
+
+    async def lint(self, name: str) -> tuple[Lint, ...]:
+        return msgspec.convert((await self._ask("GET", f"{_path(Server, name)}/lint"))["lints"], tuple[Lint, ...])
 
     async def replace(self, value: E) -> E:
         """`value` is the record as it was got, changed; its stamp says which version that was."""
@@ -207,6 +219,11 @@ def _kind(path: str) -> type[Entity] | None:
 
 def _repeating(key: str | None) -> tuple[tuple[str, str], ...]:
     return () if key is None else (("Idempotency-Key", key),)
+
+
+def _with_lints(values: dict[str, Any]) -> tuple[Server, tuple[Lint, ...]]:
+    lints = msgspec.convert(values.pop("lints"), tuple[Lint, ...])
+    return record(Server, values), lints
 
 
 def _minted(values: dict[str, Any]) -> Minted:

@@ -4,7 +4,7 @@ routes, and the same endpoints behind them."""
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from toolgate.edge.answering import Answered
 from toolgate.edge.endpoint import McpEndpoints, endpoint_of
@@ -18,17 +18,36 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Route = Callable[[Request, Responder, str], Awaitable[None]]
 """Serves one path that is no MCP endpoint; the third argument is the query string."""
 
+
+class Area(Protocol):
+    """Serves every path that begins with `prefix`, and refuses bodies in its own words. `limit` is in bytes."""
+
+    prefix: str
+    limit: int
+    too_large: Answered
+
+    def refusal(self, request: Request) -> Answered | None:
+        """Why nothing more may be read from whoever sends this, judged by the head alone; None when it may go on."""
+        ...
+
+    async def __call__(self, request: Request, responder: Responder, query: str) -> None: ...
+
+
 _WAITING = 64
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+_TOO_LARGE: Answered = (413, b"The body is too large.\n", (_TEXT,))
 
 
 class App:
-    """The ASGI application. `routes` are exact paths."""
+    """The ASGI application. `routes` are exact paths, and come before `areas`."""
 
-    def __init__(self, endpoints: McpEndpoints, routes: dict[str, Route], limits: Limits) -> None:
+    def __init__(
+        self, endpoints: McpEndpoints, routes: dict[str, Route], limits: Limits, areas: Sequence[Area] = ()
+    ) -> None:
         self._endpoints = endpoints
         self._routes = routes
         self._limits = limits
+        self._areas = areas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -73,6 +92,9 @@ class App:
         client went away before its end."""
         body = bytearray()
         known = False
+        area = self._area(request.path)
+        judge = self._endpoints.refusal if area is None else area.refusal
+        most, too_large = (self._limits.body, _TOO_LARGE) if area is None else (area.limit, area.too_large)
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -80,11 +102,11 @@ class App:
             body += message.get("body", b"")
             if len(body) > UNKNOWN_BODY and not known:
                 known = True
-                refusal = self._endpoints.refusal(request)
+                refusal = judge(request)
                 if refusal is not None:
                     raise _Refused(refusal)
-            if len(body) > self._limits.body:
-                raise _Refused((413, b"The body is too large.\n", (_TEXT,)))
+            if len(body) > most:
+                raise _Refused(too_large)
             if not message.get("more_body", False):
                 return bytes(body)
 
@@ -95,11 +117,16 @@ class App:
             assert task is not None
             await self._endpoints.serve(request, responder, endpoint, task)
             return
-        route = self._routes.get(request.path)
+        route = self._routes.get(request.path) or self._area(request.path)
         if route is None:
             responder.reply(404, (_TEXT,), b"Not found. MCP is served at /mcp and /servers/NAME/mcp.\n")
         else:
             await route(request, responder, query)
+
+    def _area(self, path: str) -> Area | None:
+        if path in self._routes:
+            return None
+        return next((area for area in self._areas if path.startswith(area.prefix)), None)
 
 
 class AsgiResponder:

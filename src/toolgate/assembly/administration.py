@@ -1,0 +1,104 @@
+"""The control plane beside a line: the use cases over an opened store, and the REST API on the gateway's own socket."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from toolgate import __version__, extensions
+from toolgate.admin.api import Api
+from toolgate.admin.bodies import MOST_BYTES
+from toolgate.admin.exchange import Answer, Asked, Uses
+from toolgate.admin.paths import BASE
+from toolgate.admin.problems import problem, problem_of
+from toolgate.assembly.line import Line
+from toolgate.control.administration import Administration
+from toolgate.control.keys import Keys
+from toolgate.control.registry import Registry
+from toolgate.control.servers import Servers
+from toolgate.control.vault import Vault
+from toolgate.edge.answering import Answered
+from toolgate.edge.asgi import Area
+from toolgate.edge.endpoint import bearer
+from toolgate.edge.guards import Guards
+from toolgate.edge.request import Request, Responder
+from toolgate.model.errors import Fault
+from toolgate.pipeline.front_door import FrontDoor
+from toolgate.ports import Store
+from toolgate.rules.key_ring import KeyRing
+
+Opening = Callable[[Line], Uses]
+"""Makes the use cases of a gateway once its line is there."""
+
+
+def over(store: Store, pepper: bytes, ring: Callable[[], KeyRing]) -> Opening:
+    """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets."""
+
+    def opening(line: Line) -> Uses:
+        registry = Registry(
+            store=store,
+            clock=line.clock,
+            kinds=extensions.kinds(),
+            declared=line.declared,
+            discoveries=lambda: {
+                name: opened.discovery for name, opened in line.catalog.opened.items() if opened.discovery is not None
+            },
+        )
+        records = Administration(registry)
+        return Uses(records, Keys(records, pepper, os.urandom), Vault(records, ring, os.urandom), Servers(records))
+
+    return opening
+
+
+class ApiArea:
+    """The API behind Host and Origin guards, with the authenticators of the data plane (`edge.asgi.Area`)."""
+
+    prefix = f"{BASE}/"
+    limit = MOST_BYTES
+
+    def __init__(self, uses: Uses, line: Line, guards: Guards) -> None:
+        self._api = Api(uses, line.clock, __version__)
+        self._door: FrontDoor = line.door
+        self._guards = guards
+        self.too_large = _answered(problem(413, f"The body is larger than {MOST_BYTES} bytes."))
+
+    def refusal(self, request: Request) -> Answered | None:
+        refused = self._guards.check(request)
+        if refused is not None:
+            return _answered(problem(refused.status, refused.reason))
+        # Authenticators answer at once, so that one step runs them; one that would not is asked later, as ever.
+        identify = self._door.identify(bearer(request))
+        try:
+            identify.send(None)
+        except StopIteration:
+            return None
+        except Fault as fault:
+            return _answered(problem_of(fault))
+        identify.close()
+        return None
+
+    async def __call__(self, request: Request, responder: Responder, query: str) -> None:
+        refused = self._guards.check(request)
+        if refused is not None:
+            answer = problem(refused.status, refused.reason)
+        else:
+            credential = bearer(request)
+            answer = await self._api(
+                Asked(
+                    method=request.method,
+                    path=request.path,
+                    query=query,
+                    headers=request.headers,
+                    repeated=request.repeated,
+                    body=request.body,
+                    identify=lambda: self._door.identify(credential),
+                )
+            )
+        responder.reply(answer.status, answer.headers, answer.body)
+
+
+def api(uses: Uses, line: Line) -> Callable[[Guards], Sequence[Area]]:
+    """The API's paths, for the socket whose guards these are."""
+    return lambda guards: (ApiArea(uses, line, guards),)
+
+
+def _answered(answer: Answer) -> Answered:
+    return answer.status, answer.body, answer.headers
