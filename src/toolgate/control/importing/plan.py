@@ -188,8 +188,7 @@ class _Making:
 
 def _as_name(text: str) -> str:
     """The name of ours that is nearest to a client's."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text)
-    return re.sub(r"[^a-z0-9]+", "-", parted.lower()).strip("-")[:40].rstrip("-") or "server"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-") or "server"
 
 
 def _variable(server: str, member: str, place: str) -> str:
