@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from toolgate.model.declared import ServerSpec
+from toolgate.model.errors import ConfigError
 from toolgate.ports import Toolbox, Upstream
-from toolgate.upstreams.streamable_http.place import place
+from toolgate.rules import endpoints
 from toolgate.upstreams.streamable_http.server import StreamableHttp
 
 SHARING = "principal"
@@ -24,7 +25,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @asynccontextmanager
 async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> AsyncGenerator[Upstream]:
     """Raises ConfigError for a URL that is none. Nothing is dialled before the first request."""
-    origin, path = place(settings.url)
+    try:
+        origin, path = endpoints.split(settings.url)
+    except ValueError as flaw:
+        raise ConfigError((f"server {spec.name}: url: {flaw}",)) from None
     route = toolbox.http.route(
         origin,
         server=spec.name,
