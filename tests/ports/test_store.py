@@ -190,8 +190,11 @@ async def test_a_transaction_that_ended_takes_nothing_more(store: Records):
 async def test_steps_of_one_transaction_take_turns(store: Records):
     async with store.transaction("user:jane") as transaction:
         await asyncio.gather(*(transaction.put(Team(name=f"t{n}"), expected=0) for n in range(20)))
+        twice = (transaction.put(Team(name="twice"), expected=0) for _ in range(2))
+        done = await asyncio.gather(*twice, return_exceptions=True)
+    assert {type(result) for result in done} == {Team, Conflict}
     seq, records = await store.load()
-    assert (seq, len(records)) == (20, 20)
+    assert (seq, len(records)) == (21, 21)
 
 
 @pytest.mark.promise("records.audit")

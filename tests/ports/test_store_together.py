@@ -124,15 +124,40 @@ async def test_readers_see_one_moment_and_never_wait_for_the_writer(place: Place
             assert (seq, [record.stamp.version for record in records]) == (4, [2, 2])
 
 
+@pytest.mark.promise("records.whole")
+async def test_what_is_loaded_is_of_one_moment_while_others_write(place: Place):
+    async with several(place, 2) as (writer, reader):
+
+        async def write() -> None:
+            while True:
+                await add_one(writer, "a")
+                await add_one(writer, "b")
+
+        writing = asyncio.create_task(write())
+        try:
+            async with asyncio.timeout(30):
+                seq = 0
+                while seq < 60:
+                    seq, records = await reader.load()
+                    assert seq == sum(record.stamp.version for record in records)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+
 @pytest.mark.promise("records.told")
 async def test_who_waits_is_woken_by_a_change_of_the_same_process(store: Records):
+    looks_every = store.database.poll_s
+    store.database.poll_s = 600.0  # nobody looks: they are told
     waiting = [asyncio.create_task(store.wait(0)) for _ in range(3)]
+    await asyncio.wait(waiting, timeout=0.1)  # by now they wait
     async with store.transaction("user:jane") as transaction:
         await transaction.put(Team(name="a"), expected=0)
         await transaction.put(Team(name="b"), expected=0)
     async with asyncio.timeout(AT_ONCE_S):
         assert await asyncio.gather(*waiting) == [2, 2, 2]
         assert await store.wait(1) == 2  # already there
+    store.database.poll_s = looks_every
     still = asyncio.create_task(store.wait(2))
     async with store.transaction("user:jane"):
         pass  # changes nothing

@@ -171,6 +171,7 @@ async def test_a_password_is_in_no_error_log_or_repr(
             await put(store, "a")
             database = store.database
             shown += [repr(store), repr(database), database.label, repr(database.engine), str(database.engine.url)]
+            shown.append(database.explain(OSError(f"a driver that talks too much: {url}")))
         for wrong, said in [
             (postgres.remote_url(migrated_postgres.name, role, PASSWORD + "x"), "refuses these credentials"),
             (postgres.remote_url("absent", role, PASSWORD), "no such database"),
