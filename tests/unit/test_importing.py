@@ -127,6 +127,26 @@ def test_a_secret_among_arguments_is_never_taken(command: tuple[str, ...]):
     assert made.servers == {}
 
 
+@pytest.mark.promise("import.secrets")
+@pytest.mark.parametrize(
+    ("name", "text", "written", "moved"),
+    [
+        ("Authorization", "Bearer made-up", "Bearer file:/secrets/x.Authorization", "made-up"),
+        ("Authorization", "made-up", "file:/secrets/x.Authorization", "made-up"),
+        ("X-Password", "made up phrase", "file:/secrets/x.X-Password", "made up phrase"),
+        ("X-Auth", "Bearer made-up", "Bearer file:/secrets/x.X-Auth", "made-up"),
+        ("X-Other", "https://me:made-up@x.example", "file:/secrets/x.X-Other", "https://me:made-up@x.example"),
+        ("X-Other", "env:MADE_UP", "file:/secrets/x.X-Other", "env:MADE_UP"),
+        ("X-Other", "plain", "plain", None),
+        ("X-Token", "", None, None),
+    ],
+)
+def test_what_is_secret_in_a_value_is_moved_whole(name: str, text: str, written: str | None, moved: str | None):
+    made = planned(source(Found("x", "http", url="https://x.example/mcp", headers={name: text})))
+    assert made.servers["x"].get("headers", {}).get(name) == written
+    assert list(made.files.values()) == ([] if moved is None else [moved])
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -12,7 +12,9 @@ MOST_BYTES = 64 * 1024
 """What `file:` reads at most."""
 
 _READABLE = "argument {} holds a secret, and everybody on the machine can read arguments: give it in `env`"
-_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]*) +(?P<rest>\S+)")
+# Only known ones stay before a reference: the first word of a pass phrase is a part of the secret.
+_SCHEME = re.compile(r"(?P<scheme>bearer|basic|token|apikey|api-key) +(?P<rest>\S+)", re.IGNORECASE)
+_SHOWN = re.compile(r"\b(bearer|basic) +\S", re.IGNORECASE)
 
 
 class Literal(msgspec.Struct, frozen=True):
@@ -60,6 +62,7 @@ def meaning(name: str, text: str, style: Style) -> Meaning | None:
         or plaintext.has_secret_shape(text)
         or plaintext.url_flaw(text) is not None
         or references.find(text) is not None
+        or _SHOWN.search(text) is not None
     )
     if not is_secret:
         return Literal(text)
@@ -90,7 +93,7 @@ def _names_secret(word: str) -> bool:
     """`--token=VALUE`, `TOKEN=VALUE`, `Authorization: VALUE`, `Bearer VALUE`."""
     name, _, value = re.sub("[:=]", "\0", word, count=1).partition("\0")
     named = bool(value.strip()) and plaintext.is_secret_name(name.strip().lstrip("-"))
-    return named or re.search(r"\b(bearer|basic) +\S", word, re.IGNORECASE) is not None
+    return named or _SHOWN.search(word) is not None
 
 
 def _is_secret_flag(flag: str) -> bool:
