@@ -185,8 +185,14 @@ async def test_who_is_granted_nothing_sees_nothing(connect: Any):
     wire: Wire = await connect(key="nobody")
     assert (await wire.ask("tools/list")).result["tools"] == []
     assert (await wire.ask("resources/list")).result["resources"] == []
-    assert (await wire.call("demo__echo", {"text": "hi"})).status == 403
-    assert (await wire.ask("resources/read", {"uri": "demo://about"})).status == 403
+    for tool in ("demo__echo", "nowhere__echo"):
+        answer = await wire.call(tool, {"text": "hi"})
+        assert (answer.status, answer.error["message"]) == (400, f"unknown tool: {tool}")
+    for uri in ("demo://about", "nowhere://about"):
+        assert (await wire.ask("resources/read", {"uri": uri})).error["message"] == f"resource not found: {uri}"
+    for server in ("demo", "nowhere"):
+        answer = await first_answer(await connect(server, key="nobody", begin=False))
+        assert (answer.status, answer.error["message"]) == (404, f"there is no server {server!r} here")
 
 
 async def first_answer(wire: Wire) -> Any:

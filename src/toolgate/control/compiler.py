@@ -7,25 +7,29 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from toolgate.control.horizon import horizon
 from toolgate.control.parts import Part, Placed, Run, Side, by_key, listed, server_part, virtual_part
+from toolgate.control.rights import EVERY_TOOL, NOTHING_KNOWN, Asked, Known, compile_rows
 from toolgate.control.slices import Pace, in_order
 from toolgate.model.catalog import Discovery, OfferKind
-from toolgate.model.declared import LOCAL_KEY, Declared, GrantSpec, KeySpec, VirtualSpec
-from toolgate.model.identity import Principal
-from toolgate.model.snapshot import Endpoint, Listed, Row, Snapshot, Target
+from toolgate.model.declared import LOCAL_KEY, Declared, KeySpec, VirtualSpec
+from toolgate.model.identity import Ceiling, Principal
+from toolgate.model.snapshot import Endpoint, Listed, Snapshot, Target
 from toolgate.protocol import naming
-from toolgate.protocol.capabilities import merge_server
-from toolgate.rules import access, globs
-from toolgate.rules.access import Reach
+from toolgate.protocol.capabilities import merge_all, merge_server
+from toolgate.rules import conditions
 
 AGGREGATE = ""
 """The name of the endpoint that merges everything."""
+
+EVERYWHERE = frozenset({"0.0.0.0/0", "::/0"})
 
 
 class Source(msgspec.Struct, frozen=True):
     """Everything that a snapshot is made of. `discoveries` and `notes` are by server: what is known, or why it is not.
 
-    `runs` are the handlers that each server's targets end in; `local` is the digest of the bootstrap key.
+    `runs` are the handlers that each server's targets end in; `local` is the digest of the bootstrap key. `now` is Unix
+    time in seconds: grants that have expired by then are out.
     """
 
     declared: Declared
@@ -33,20 +37,18 @@ class Source(msgspec.Struct, frozen=True):
     notes: Mapping[str, str]
     runs: Mapping[str, Run]
     local: bytes | None
-
-
-Rights = tuple[tuple[tuple[str, bytes], ...], tuple[tuple[str, str], ...]]
-"""What a row says, as a value: its parts, and the denied URIs as globs."""
+    now: float = 0.0
 
 
 class Compiled(msgspec.Struct, frozen=True, eq=False):
-    """A snapshot with what the next compilation may reuse. `named` holds what each reach names, by part."""
+    """A snapshot with what the next compilation may reuse. `until` is when the next grant expires, in Unix seconds:
+    then it must be compiled anew."""
 
     snapshot: Snapshot
     source: Source
     parts: Mapping[str, Part]
-    named: Mapping[Reach, Mapping[str, int]]
-    rows: Mapping[Rights, Row]
+    known: Known
+    until: float | None
 
 
 def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
@@ -65,11 +67,15 @@ def compile_steps(source: Source, previous: Compiled | None = None) -> Generator
     parts = yield from _parts(source, previous, pace)
     endpoints = yield from _endpoints(source, parts, previous, pace)
     principals = yield from _principals(source, pace)
-    named = yield from _named(source.declared.grants, parts, previous, pace)
-    rows, shared = yield from _rows(source.declared.grants, principals, named, previous, pace)
+    grants = tuple(grant for grant in source.declared.grants if grant.expires is None or grant.expires > source.now)
+    ceilings = {f"key:{key.name}": key.tools for key in source.declared.keys if not set(EVERY_TOOL) <= set(key.tools)}
+    asked = Asked(grants, principals.values(), ceilings, horizon(source.declared, parts))
+    rows, known = yield from compile_rows(asked, parts, NOTHING_KNOWN if previous is None else previous.known, pace)
     generation = 1 if previous is None else previous.snapshot.generation + 1
-    snapshot = Snapshot(generation, endpoints, principals, rows, dict(source.notes))
-    return Compiled(snapshot, source, parts, named, shared)
+    withheld = dict(source.declared.withheld)
+    snapshot = Snapshot(generation, endpoints, principals, rows, dict(source.notes), withheld)
+    until = min((grant.expires for grant in grants if grant.expires is not None), default=None)
+    return Compiled(snapshot, source, parts, known, until)
 
 
 def _parts(source: Source, previous: Compiled | None, pace: Pace) -> Generator[None, None, dict[str, Part]]:
@@ -77,7 +83,7 @@ def _parts(source: Source, previous: Compiled | None, pace: Pace) -> Generator[N
     servers_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.servers}
     for spec in source.declared.servers:
         discovery = source.discoveries.get(spec.name)
-        if discovery is None:
+        if discovery is None or spec.name in source.declared.withheld:
             continue
         known = None if previous is None or servers_before.get(spec.name) != spec else previous.parts.get(spec.name)
         if known is None or previous is None or not _same(spec.name, source, previous.source):
@@ -85,6 +91,8 @@ def _parts(source: Source, previous: Compiled | None, pace: Pace) -> Generator[N
         parts[spec.name] = known
     virtual_before = {} if previous is None else {spec.name: spec for spec in previous.source.declared.virtual}
     for spec in source.declared.virtual:
+        if spec.name in source.declared.withheld:
+            continue
         known = None if previous is None or virtual_before.get(spec.name) != spec else previous.parts.get(spec.name)
         if known is None or previous is None or not _same_sources(spec, parts, previous.parts):
             known = yield from virtual_part(spec, parts, pace)
@@ -105,7 +113,8 @@ def _endpoints(
     source: Source, parts: Mapping[str, Part], previous: Compiled | None, pace: Pace
 ) -> Generator[None, None, dict[str, Endpoint]]:
     endpoints: dict[str, Endpoint] = {}
-    names = [spec.name for spec in (*source.declared.servers, *source.declared.virtual)]
+    declared = source.declared
+    names = dict.fromkeys((*(spec.name for spec in (*declared.servers, *declared.virtual)), *declared.withheld))
     for name in names:
         part = parts.get(name)
         if part is None:
@@ -136,16 +145,14 @@ def _own_endpoint(part: Part) -> Endpoint:
     return Endpoint(
         part.name, own.tools, own.prompts, own.resources,
         own.templates if part.unlisted is None else (*own.templates, part.unlisted),
-        own.lists, _capabilities([part]), part.instructions, WeakKeyDictionary(),
+        own.lists, _capabilities(part), part.instructions, WeakKeyDictionary(),
     )  # fmt: skip
 
 
-def _capabilities(parts: Sequence[Part]) -> Mapping[str, Any]:
-    named = {OfferKind.TOOL: "tools", OfferKind.PROMPT: "prompts"}
-    return merge_server(
-        (raw for part in parts for raw in part.capabilities),
-        kinds=frozenset(named.get(kind, "resources") for part in parts for kind in part.own.lists),
-    )
+def _capabilities(part: Part) -> Mapping[str, Any]:
+    own = part.own
+    offered = {"tools": own.tools, "prompts": own.prompts, "resources": own.resources or own.templates}
+    return merge_server(part.capabilities, kinds=frozenset(name for name, targets in offered.items() if targets))
 
 
 def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, Endpoint]:
@@ -168,8 +175,9 @@ def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, End
             lists[kind].extend(lines if kind is not OfferKind.RESOURCE or apart is None else apart.lists[kind])
     lines_of = {kind: tuple(lines) for kind, lines in lists.items() if lines}
     return Endpoint(
-        AGGREGATE, tools, prompts, resources, tuple(templates), lines_of, _capabilities(members), None,
-        WeakKeyDictionary(),
+        AGGREGATE, tools, prompts, resources, tuple(templates), lines_of,
+        merge_all(raw for part in members for raw in part.capabilities), None,
+        WeakKeyDictionary(), {part.name: part.capabilities for part in members},
     )  # fmt: skip
 
 
@@ -205,90 +213,31 @@ def _principals(source: Source, pace: Pace) -> Generator[None, None, dict[bytes,
             yield
         principals[key.digest] = _principal(key)
     if source.local is not None:
-        principals[source.local] = Principal(f"key:{LOCAL_KEY}", LOCAL_KEY, observer=True)
+        principals[source.local] = local_principal()
     return principals
 
 
+def local_principal() -> Principal:
+    """Who holds the bootstrap key."""
+    name = f"key:{LOCAL_KEY}"
+    return Principal(name, LOCAL_KEY, observer=True, subjects=(name,))
+
+
 def _principal(key: KeySpec) -> Principal:
-    return Principal(f"key:{key.name}", key.name, tuple(sorted(key.teams)), key.observer, key.expires)
+    name = f"key:{key.name}"
+    teams = tuple(sorted(key.teams))
+    subjects = tuple(dict.fromkeys((name, *key.subjects, *(f"team:{team}" for team in teams))))
+    return Principal(
+        name, key.name, teams, key.observer, key.expires, subjects, key.owner, key.cost_center, _ceiling(key)
+    )
 
 
-def _named(
-    grants: Sequence[GrantSpec], parts: Mapping[str, Part], previous: Compiled | None, pace: Pace
-) -> Generator[None, None, dict[Reach, dict[str, int]]]:
-    """What each reach names, by part; parts of which it names nothing are left out."""
-    named: dict[Reach, dict[str, int]] = {}
-    for reach in dict.fromkeys(access.reach(grant) for grant in grants):
-        known = None if previous is None else previous.named.get(reach)
-        by_part = named[reach] = {}
-        for name, part in parts.items():
-            if pace.spent(1):
-                yield
-            if known is not None and previous is not None and previous.parts.get(name) is part:
-                bits = known.get(name, 0)
-            else:
-                bits = yield from _named_of(part, reach, pace)
-            if bits:
-                by_part[name] = bits
-    return named
-
-
-def _named_of(part: Part, reach: Reach, pace: Pace) -> Generator[None, None, int]:
-    bits = 0
-    for names in part.names:
-        for (server, kind), own in names.items():
-            globs_of_kind = access.chosen(reach, kind)
-            if globs_of_kind and access.names_server(reach, server):
-                for glob in globs_of_kind:
-                    bits |= access.named(glob, own)
-                    if pace.spent(1 if globs.is_literal(glob) else 1 + len(own) // 10):
-                        yield
-    return bits
-
-
-def _rows(
-    grants: Sequence[GrantSpec],
-    principals: Mapping[bytes, Principal],
-    named: Mapping[Reach, Mapping[str, int]],
-    previous: Compiled | None,
-    pace: Pace,
-) -> Generator[None, None, tuple[dict[str, Row], dict[Rights, Row]]]:
-    """One row per set of rights, shared by all principals that have them, and the very same object as before where
-    there was one: what is rendered for a row lives as long as the row."""
-    places = access.by_subject(grants)
-    reached = [named[access.reach(grant)] for grant in grants]
-    by_grants: dict[tuple[int, ...], Row] = {}
-    shared: dict[Rights, Row] = {}
-    rows: dict[str, Row] = {}
-    for principal in principals.values():
-        applicable = access.applicable(principal.subjects, places)
-        row = by_grants.get(applicable)
-        if row is None:
-            rights = yield from _rights(applicable, grants, reached, pace)
-            row = shared.get(rights) or (None if previous is None else previous.rows.get(rights)) or _row(rights)
-            by_grants[applicable] = shared[rights] = row
-        rows[principal.id] = row
-        if pace.spent(1 + len(applicable) // 100):
-            yield
-    return rows, shared
-
-
-def _rights(
-    applicable: tuple[int, ...], grants: Sequence[GrantSpec], reached: Sequence[Mapping[str, int]], pace: Pace
-) -> Generator[None, None, Rights]:
-    allows: dict[str, int] = {}
-    denies: dict[str, int] = {}
-    for place in applicable:
-        side = allows if grants[place].effect == "allow" else denies
-        for name, bits in reached[place].items():
-            side[name] = side.get(name, 0) | bits
-        if pace.spent(1 + len(reached[place]) // 10):
-            yield
-    folded = [(name, access.fold(allows[name], denies.get(name, 0))) for name in sorted(allows)]
-    parts = tuple((name, bits) for name, bits in folded if bits)
-    return parts, access.denied_uris(grants[place] for place in applicable)
-
-
-def _row(rights: Rights) -> Row:
-    parts, denied = rights
-    return Row(dict(parts), tuple((globs.compiled(server), globs.compiled(uri)) for server, uri in denied))
+def _ceiling(key: KeySpec) -> Ceiling | None:
+    anywhere = EVERYWHERE.issubset(key.networks)
+    if "*" in key.audiences and anywhere:
+        return None
+    try:
+        networks = conditions.networks(key.networks)
+    except ValueError:
+        networks = ()
+    return Ceiling(frozenset(key.audiences), networks)

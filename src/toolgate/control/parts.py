@@ -14,7 +14,7 @@ import msgspec
 from toolgate.control.slices import Pace, in_order
 from toolgate.model.call import Fields
 from toolgate.model.catalog import Discovery, Offer, OfferKind
-from toolgate.model.declared import Pick, PicksFrom, ServerSpec, VirtualSpec
+from toolgate.model.declared import Override, Pick, PicksFrom, ServerSpec, VirtualSpec
 from toolgate.model.snapshot import Listed, MirroredParam, Target
 from toolgate.protocol import bridge, jsonrpc, mirror, naming, uritemplate
 from toolgate.rules import globs
@@ -30,13 +30,23 @@ _PIECE = 1000
 Run = Callable[[Any, Any], Awaitable[Any]]
 
 
+class Labels(msgspec.Struct, frozen=True, gc=False):
+    """By what else than its name grants may choose an offer: its own tags with its server's, and its risk."""
+
+    tags: frozenset[str] = frozenset()
+    risk: str | None = None
+
+
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """One offer at its place: what it is called on the part's own endpoint, and on the aggregate."""
+    """One offer at its place: what it is called on the part's own endpoint, and on the aggregate. What is not `listed`
+    can be called, and stands in no list."""
 
     offer: Offer
     own: Target
     merged: Target
     definition: Fields
+    labels: Labels
+    listed: bool
 
 
 class Side(msgspec.Struct, frozen=True, eq=False):
@@ -53,7 +63,8 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     """A server or virtual server, ready for every endpoint that shows it. `names` is what grants decide on.
 
     `own` has plain names, `merged` those of the aggregate. `unlisted` stands for the resources that a server serves
-    without listing them; None where it has none.
+    without listing them; None where it has none. `tools` are the bits of all tools; `tags` and `risks` those of what
+    has the tag, or the risk. `tags_of` are the part's own tags.
     """
 
     name: str
@@ -64,21 +75,28 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     unlisted: Target | None
     capabilities: tuple[bytes, ...]
     instructions: str | None
+    tools: int
+    tags: Mapping[str, int]
+    risks: Mapping[str, int]
+    tags_of: frozenset[str]
 
 
 def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) -> Generator[None, None, Part]:
     """The part of one real server. Tools whose `x-mcp-header` annotations are invalid are left out (SPEC-DIGEST 2.3);
-    of several offers of one name, only the first is taken: no other could ever be called."""
+    of several offers of one name, only the first is taken: no other could ever be called. Tools that the registry hides
+    are not offered to anyone."""
     placed: list[Placed] = []
     names = _Names()
     taken: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
     offers = yield from in_order(discovery.offers, key=_by_kind_and_name, pace=pace)
     before: tuple[str, str] | None = None
+    tags = frozenset(spec.tags)
     for offer in offers:
+        override = spec.overrides.get(offer.name) if offer.kind is OfferKind.TOOL else None
         mirrored = _mirrored(offer)
         if pace.spent(1 + len(offer.definition.get("inputSchema", b"")) // 1000):
             yield
-        if mirrored is None or _by_kind_and_name(offer) == before:
+        if mirrored is None or _by_kind_and_name(offer) == before or (override is not None and override.hidden):
             continue
         before = _by_kind_and_name(offer)
         bit = len(placed)
@@ -86,7 +104,8 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) ->
         merged = msgspec.structs.replace(own, public=_merged_name(spec.name, offer.kind, offer.name, taken[offer.kind]))
         taken[offer.kind].add(merged.public)
         names.add(spec.name, offer.kind, offer.name, bit)
-        placed.append(Placed(offer, own, merged, offer.definition))
+        labels = Labels(tags) if override is None else Labels(tags.union(override.tags), override.risk)
+        placed.append(Placed(offer, own, merged, _overridden(offer.definition, override), labels, spec.listed))
     unlisted = None
     if "resources" in jsonrpc.fields(discovery.capabilities, "capabilities"):
         unlisted = Target(
@@ -96,9 +115,10 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) ->
         names.add(spec.name, OfferKind.RESOURCE, ANY_URI, len(placed))
     own_side = yield from _side(placed, [place.own for place in placed], pace)
     merged_side = yield from _side(placed, [place.merged for place in placed], pace)
+    tools, tagged, risks = yield from _labelled(placed, tags, unlisted is not None, pace)
     return Part(
         spec.name, tuple(placed), names.slices(), own_side, merged_side, unlisted,
-        (discovery.capabilities,), discovery.instructions,
+        (discovery.capabilities,), discovery.instructions, tools, tagged, risks, tags,
     )  # fmt: skip
 
 
@@ -123,7 +143,7 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part], pace: Pace) -> Ge
     for candidate, pick in (*by_name, *by_glob):
         if pace.spent(1):
             yield
-        place = _renamed(spec.name, len(placed), candidate, pick, taken)
+        place = _renamed(spec, len(placed), candidate, pick, taken)
         names.add(spec.name, candidate.offer.kind, place.own.public, len(placed))
         names.add(candidate.own.server, candidate.offer.kind, candidate.offer.name, len(placed))
         placed.append(place)
@@ -132,7 +152,46 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part], pace: Pace) -> Ge
     capabilities = tuple(
         raw for picks in spec.offers if picks.server in parts for raw in parts[picks.server].capabilities
     )
-    return Part(spec.name, tuple(placed), names.slices(), own, merged, None, capabilities, spec.description)
+    tags = frozenset(spec.tags)
+    tools, tagged, risks = yield from _labelled(placed, tags, False, pace)
+    return Part(
+        spec.name, tuple(placed), names.slices(), own, merged, None, capabilities, spec.description,
+        tools, tagged, risks, tags,
+    )  # fmt: skip
+
+
+def _overridden(definition: Fields, override: Override | None) -> Fields:
+    """The definition with what the registry says instead of the server."""
+    said = () if override is None else (("description", override.description), ("title", override.title))
+    given = {member: jsonrpc.encode_raw(text) for member, text in said if text is not None}
+    return {**definition, **given} if given else definition
+
+
+def _labelled(
+    placed: Sequence[Placed], own: frozenset[str], unlisted: bool, pace: Pace
+) -> Generator[None, None, tuple[int, dict[str, int], dict[str, int]]]:
+    """The bits of all tools, by tag, and by risk. What is served without being listed has the part's own tags."""
+    size = (len(placed) + 1 + 7) // 8
+    tools = bytearray(size)
+    tags: dict[str, bytearray] = {}
+    risks: dict[str, bytearray] = {}
+    for bit, place in enumerate(placed):
+        if pace.spent(1):
+            yield
+        within = [tags.setdefault(tag, bytearray(size)) for tag in place.labels.tags]
+        if place.offer.kind is OfferKind.TOOL:
+            within.append(tools)
+        if place.labels.risk is not None:
+            within.append(risks.setdefault(place.labels.risk, bytearray(size)))
+        for bits in within:
+            bits[bit >> 3] |= 1 << (bit & 7)
+    if unlisted:
+        for tag in own:
+            tags.setdefault(tag, bytearray(size))[len(placed) >> 3] |= 1 << (len(placed) & 7)
+    tagged, risky = (
+        {label: int.from_bytes(bits, "little") for label, bits in found.items()} for found in (tags, risks)
+    )
+    return int.from_bytes(tools, "little"), tagged, risky
 
 
 class _Names:
@@ -190,8 +249,8 @@ class _Taken:
         self.merged: dict[OfferKind, set[str]] = {kind: set() for kind in OfferKind}
 
 
-def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> Placed:
-    offer = source.offer
+def _renamed(spec: VirtualSpec, bit: int, source: Placed, pick: Pick, taken: _Taken) -> Placed:
+    part, offer = spec.name, source.offer
     kind, public = offer.kind, pick.rename or offer.name
     own_taken = taken.own[kind]
     # A template cannot be renamed: what is read is found by its pattern.
@@ -199,13 +258,14 @@ def _renamed(part: str, bit: int, source: Placed, pick: Pick, taken: _Taken) -> 
         given = naming.distinct_uri if kind is OfferKind.RESOURCE else naming.prefixed
         public = given(source.own.server, offer.name, own_taken)
     own_taken.add(public)
-    definition = offer.definition
+    definition = source.definition
     if pick.description is not None:
         definition = {**definition, "description": jsonrpc.encode_raw(pick.description)}
     own = msgspec.structs.replace(source.own, part=part, bit=bit, public=public)
     merged = msgspec.structs.replace(own, public=_merged_name(part, kind, public, taken.merged[kind]))
     taken.merged[kind].add(merged.public)
-    return Placed(offer, own, merged, definition)
+    labels = msgspec.structs.replace(source.labels, tags=source.labels.tags.union(spec.tags))
+    return Placed(offer, own, merged, definition, labels, source.listed and spec.listed)
 
 
 def _side(placed: Sequence[Placed], targets: Sequence[Target], pace: Pace) -> Generator[None, None, Side]:
@@ -214,10 +274,14 @@ def _side(placed: Sequence[Placed], targets: Sequence[Target], pace: Pace) -> Ge
     templates: list[Target] = []
     for place, target in zip(placed, targets, strict=True):
         kind = place.offer.kind
-        line = listed(place, target)
-        if pace.spent(1 + len(line.modern) // 2000):
-            yield
-        lists[kind].append(line)
+        if not place.listed:
+            if pace.spent(1):
+                yield
+        else:
+            line = listed(place, target)
+            if pace.spent(1 + len(line.modern) // 2000):
+                yield
+            lists[kind].append(line)
         if kind is OfferKind.TEMPLATE:
             templates.append(target)
         else:

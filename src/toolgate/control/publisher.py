@@ -2,10 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
 
 from toolgate.control.compiler import Compiled, Source, compile_all, compile_steps
 from toolgate.model.snapshot import Snapshot
+
+_LOOK = 10.0
+"""Seconds after which the clock is looked at again."""
 
 logger = logging.getLogger(__name__)
 
@@ -13,16 +20,18 @@ Swapped = Callable[[Snapshot, Snapshot], None]
 
 
 class Publisher:
-    """Holds the compiled snapshot. `source` is asked for anew whenever something changed; changes that come while one
-    compilation runs are folded into the next."""
+    """Holds the compiled snapshot. `source` is asked for anew whenever something changed or a grant expires; changes
+    that come while one compilation runs are folded into the next. `now` is Unix time in seconds."""
 
-    def __init__(self, source: Callable[[], Source]) -> None:
+    def __init__(self, source: Callable[[], Source], now: Callable[[], float] = time.time) -> None:
         self._source = source
-        self._compiled: Compiled = compile_all(source())
+        self._now = now
+        self._compiled: Compiled = compile_all(self._current_source())
         self._dirty = asyncio.Event()
         self._clean = asyncio.Event()
         self._clean.set()
         self._swapped: list[Swapped] = []
+        self._tried: float | None = None
 
     def current(self) -> Snapshot:
         return self._compiled.snapshot
@@ -43,11 +52,24 @@ class Publisher:
     async def run(self) -> None:
         """Until cancelled. A source that cannot be compiled leaves the old snapshot in place and is logged."""
         while True:
-            await self._dirty.wait()
+            await self._due()
             self._dirty.clear()
             await self._publish()
             if not self._dirty.is_set():
                 self._clean.set()
+
+    async def _due(self) -> None:
+        """Until something changed, or a grant has expired. The clock is looked at now and then: it may be set."""
+        while not self._dirty.is_set():
+            until = self._compiled.until
+            left = None if until is None else until - self._now()
+            if left is not None and left <= 0 and until != self._tried:
+                self._tried = until
+                self._clean.clear()
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if left is None or left <= 0 else min(left, _LOOK)):
+                    await self._dirty.wait()
 
     async def _publish(self) -> None:
         try:
@@ -62,8 +84,11 @@ class Publisher:
             except Exception:
                 logger.exception("the new configuration is in force, but not all of it was noticed by everyone")
 
+    def _current_source(self) -> Source:
+        return msgspec.structs.replace(self._source(), now=self._now())
+
     async def _compile(self) -> Compiled:
-        steps = compile_steps(self._source(), self._compiled)
+        steps = compile_steps(self._current_source(), self._compiled)
         while True:
             try:
                 next(steps)

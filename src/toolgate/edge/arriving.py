@@ -33,7 +33,7 @@ def new_id() -> str:
 
 
 def session_arrival(
-    sessions: Sessions, session: Negotiated, message: Message, credential: Credential, size: int
+    sessions: Sessions, session: Negotiated, message: Message, credential: Credential, size: int, peer: str = ""
 ) -> Arrival:
     """The Arrival of one request. Raises BadRequest for what is none, or may not be asked in a session."""
     method = message.method
@@ -41,16 +41,18 @@ def session_arrival(
         raise BadRequest("a session is initialized once, and not in a batch")
     params = jsonrpc.fields(message.params)
     envelope = _envelope(sessions, session, params)
-    return Arrival(new_id(), needed_id(message), session.endpoint, method, params, envelope, credential, None, size)
+    return Arrival(
+        new_id(), needed_id(message), session.endpoint, method, params, envelope, credential, None, size, peer
+    )
 
 
 def initialize_arrival(
-    session: Negotiated, message: Message, params: Fields, credential: Credential, size: int
+    session: Negotiated, message: Message, params: Fields, credential: Credential, size: int, peer: str = ""
 ) -> Arrival:
     """The Arrival of the handshake itself, once it is negotiated."""
     envelope = session.envelope(log_level=None, progress_token=None, meta={})
     return Arrival(
-        new_id(), needed_id(message), session.endpoint, "initialize", params, envelope, credential, None, size
+        new_id(), needed_id(message), session.endpoint, "initialize", params, envelope, credential, None, size, peer
     )
 
 

@@ -61,6 +61,7 @@ class McpEndpoints:
         credential = bearer(request)
         try:
             refused = self._guards.check(request)
+            self._guards.place(request)
             if refused is not None:
                 self.malformed += 1
                 responder.reply(refused.status, (_TEXT,), refused.reason.encode() + b"\n")
@@ -147,6 +148,8 @@ class McpEndpoints:
             await self.legacy.initialize(request, responder, message, params, endpoint, principal, credential, task)
             return
         try:
+            if principal.ceiling is not None:
+                self._door.enter(principal, endpoint, request.client)
             session = self.legacy.open(request, principal, endpoint)
             await self.legacy.message(request, responder, message, endpoint, session, credential, task)
         except Fault as fault:
@@ -165,6 +168,7 @@ class McpEndpoints:
         elif "text/event-stream" not in (request.header(b"accept") or ""):
             responder.reply(406, (_TEXT,), b"Accept must list text/event-stream.\n")
         else:
+            self._door.enter(principal, endpoint, request.client)
             self.legacy.get(request, responder, principal, endpoint)
 
     async def _early(

@@ -1,17 +1,18 @@
 """What is looked at before anything else: Host and Origin (DNS rebinding, SPEC-DIGEST 8), and who the client behind a
 proxy is. Both checks hold on every bind."""
 
-import ipaddress
 import re
 from collections.abc import Sequence
 
 import msgspec
 
 from toolgate.edge.request import Request
+from toolgate.rules import conditions
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _CACHE = 256
+_FORWARDED = b"x-forwarded-for"
 _HOST = re.compile(r"([a-z0-9._-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{0,5})?")
 
 
@@ -33,7 +34,7 @@ class Guards:
         self._hosts = frozenset(named | LOOPBACK if loopback else named)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
         self._loopback = loopback
-        self._proxies = [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+        self._proxies = conditions.networks(proxies)
         self._good: set[tuple[bytes | None, bytes | None]] = set()
 
     def check(self, request: Request) -> Refused | None:
@@ -48,11 +49,22 @@ class Guards:
 
     def trusts(self, client: str) -> bool:
         """Whether forwarded headers from this address may be believed."""
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        return conditions.within(client, self._proxies)
+
+    def place(self, request: Request) -> None:
+        """Makes `client` of a request that came through trusted proxies the address that it came to them from: of
+        X-Forwarded-For, the last that is none of theirs. One that cannot be read, or that trusted proxies left out,
+        leaves it empty: an address that is in no network."""
+        if not self._proxies or not self.trusts(request.client):
+            return
+        forwarded = request.header(_FORWARDED)
+        if forwarded is None:
+            return
+        hops = [_address(hop) for hop in forwarded.split(",")]
+        while len(hops) > 1 and self.trusts(hops[-1]):
+            hops.pop()
+        # Of a header that stands more than once, only the last is known: what comes before it may matter.
+        request.client = "" if _FORWARDED in request.repeated and self.trusts(hops[-1]) else hops[-1]
 
     def _judge(self, request: Request) -> Refused | None:
         host = request.header(b"host")
@@ -70,6 +82,14 @@ class Guards:
             return True
         scheme, _, host = origin.partition("://")
         return self._loopback and scheme in ("http", "https") and _name(host) in LOOPBACK
+
+
+def _address(hop: str) -> str:
+    """An address without the port that some proxies add."""
+    text = hop.strip(" \t")
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 def _name(host: str) -> str:

@@ -110,7 +110,7 @@ class Legacy:
         session = negotiated(
             params, uid=os.urandom(12).hex(), principal=principal.id, endpoint=endpoint, now=self._clock.now()
         )
-        arrival = initialize_arrival(session, message, params, credential, len(request.body))
+        arrival = initialize_arrival(session, message, params, credential, len(request.body), request.client)
         status, body, headers = await self._answer(arrival, exchange, task)
         if status == 200:
             headers = (*headers, (SESSION, seal_session(self._seal, session).encode()))
@@ -129,7 +129,8 @@ class Legacy:
             self._notified(live, message)
             responder.reply(202, (), b"")
         else:
-            arrival = session_arrival(self._sessions, session, message, credential, len(request.body))
+            size = len(request.body)
+            arrival = session_arrival(self._sessions, session, message, credential, size, request.client)
             exchange = SessionExchange(responder, live)
             outcome = await self._run(live, arrival, exchange, task)
             exchange.drop() if outcome is None else exchange.finish(*outcome)
@@ -147,7 +148,7 @@ class Legacy:
         messages = [jsonrpc.decode(body) for body in bodies]
         live = self.live(session)
         arrivals = [
-            session_arrival(self._sessions, session, asked, credential, len(request.body))
+            session_arrival(self._sessions, session, asked, credential, len(request.body), request.client)
             for asked in messages
             if _asks(asked)
         ]

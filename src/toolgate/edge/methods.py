@@ -5,6 +5,7 @@ from typing import Any
 from toolgate.edge.arriving import Subscriber
 from toolgate.model.call import Call, Era, Result
 from toolgate.model.errors import InvalidParams, UnknownTarget
+from toolgate.pipeline.visible import capabilities
 from toolgate.ports import Caller, Handler, Sessions
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.handshake import initialize_result
@@ -33,7 +34,7 @@ class SessionMethods:
 
     async def initialize(self, call: Call, caller: Caller, /) -> Result:
         body = initialize_result(
-            call.envelope.version, call.endpoint.capabilities, self._server_info, call.endpoint.instructions
+            call.envelope.version, capabilities(call.endpoint, call.row), self._server_info, call.endpoint.instructions
         )
         return Result(body, Era.LEGACY)
 

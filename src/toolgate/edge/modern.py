@@ -49,6 +49,7 @@ def arrival(
         credential,
         request.headers,
         len(request.body),
+        request.client,
     )
 
 

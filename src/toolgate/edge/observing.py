@@ -20,6 +20,7 @@ from toolgate.model.errors import Denied, Fault
 from toolgate.model.identity import Credential, Principal
 from toolgate.model.records import CallRecord
 from toolgate.pipeline.front_door import FrontDoor
+from toolgate.pipeline.visible import outside_networks
 from toolgate.protocol import sse
 from toolgate.rules.redaction import safe_json
 
@@ -139,7 +140,13 @@ class Observing:
             responder.reply(refused.status, (_TEXT,), refused.reason.encode())
             return None
         try:
-            return await self._door.identify(bearer(request))
+            if self.guards is not None:
+                self.guards.place(request)
+            principal = await self._door.identify(bearer(request))
+            outside = outside_networks(principal, request.client)
+            if outside is not None:
+                raise outside
+            return principal
         except Fault as fault:
             _refuse(responder, fault)
             return None

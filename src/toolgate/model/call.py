@@ -36,9 +36,9 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
-    """A well-formed request from someone not yet identified. `wire_id` is its JSON-RPC id, byte for byte; `mirrored`
-    holds `Mcp-Param-*` headers (lower-case token
-    -> raw value); None where the transport has no header layer. `size` is the body's bytes."""
+    """A well-formed request from someone not yet identified. `wire_id` is its JSON-RPC id, byte for byte; `headers` are
+    all of them by lower-case name, None where the transport has no header layer. `size` is the body's bytes; `peer` the
+    client's address, empty where it is not known."""
 
     id: str
     wire_id: bytes
@@ -49,6 +49,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     credential: Credential
     headers: Mapping[bytes, bytes] | None = None
     size: int = 0
+    peer: str = ""
 
     def __repr__(self) -> str:
         """Without arguments and headers: both may hold secrets."""
@@ -71,6 +72,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     snapshot: Snapshot
     deadline: float
     headers: Mapping[bytes, bytes] | None = None
+    peer: str = ""
 
     def __repr__(self) -> str:
         """Without arguments and headers: both may hold secrets."""

@@ -1,5 +1,7 @@
 """Who calls, what they showed, and what we show an upstream."""
 
+from ipaddress import IPv4Network, IPv6Network
+
 import msgspec
 
 
@@ -16,12 +18,21 @@ class Credential(msgspec.Struct, frozen=True, gc=False):
 NO_CREDENTIAL = Credential("none")
 
 
+class Ceiling(msgspec.Struct, frozen=True, gc=False):
+    """Where a credential may be used at all, whatever its holder may do: at these endpoints (`*` stands for all, the
+    aggregate is the empty name), and from addresses in one of these networks. It only narrows, and what is empty allows
+    nothing. A ceiling on tools is in the row already."""
+
+    audiences: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+
 class Principal(msgspec.Struct, frozen=True, gc=False):
-    """Who calls. `id` is stable (`key:NAME`); `subjects` are all names that a grant may use for it (itself and its
-    teams).
+    """Who calls. `id` is stable (`key:NAME`); `subjects` are all names that a grant may use for it: itself, its owner,
+    teams and roles. `teams` are those of them that are teams, without `team:`.
 
     `observer` may read the metrics and every caller's records; it gives no right to call anything. `expires` is Unix
-    time in seconds, from which the credential is refused.
+    time in seconds, from which the credential is refused. `ceiling` is None where it may be used everywhere.
     """
 
     id: str
@@ -29,10 +40,10 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     teams: tuple[str, ...] = ()
     observer: bool = False
     expires: float | None = None
-
-    @property
-    def subjects(self) -> tuple[str, ...]:
-        return (self.id, *(f"team:{team}" for team in self.teams))
+    subjects: tuple[str, ...] = ()
+    owner: str | None = None
+    cost_center: str | None = None
+    ceiling: Ceiling | None = None
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):

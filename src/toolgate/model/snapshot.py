@@ -39,16 +39,35 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     pattern: Any = None
 
 
+class Rule(msgspec.Struct, frozen=True, eq=False):
+    """One grant that holds for some calls only. `bits` are its targets in the part that it stands under, bit i for
+    target i. It counts for a call that passes all of `tests` (they take a `rules.conditions.Facts`) before `expires`
+    (Unix seconds). `name` is for explanations."""
+
+    allows: bool
+    bits: int
+    tests: tuple[Callable[[Any], bool], ...] = ()
+    expires: float | None = None
+    name: str = ""
+
+
 class Row(msgspec.Struct, frozen=True, eq=False, weakref=True):
     """The rights of one principal set: per part (server or virtual server) a row of bits; bit i allows its target i,
     and an absent part allows nothing. `denied_uris` (server pattern, URI pattern) are checked where a URI was not
     listed itself.
+
+    `conditional` are the bits of further targets which some calls may use; `rules` say which, by part. `sees` names the
+    servers and virtual servers that there are at all for these principals: those of which they may use something, or
+    could, once it is known what there is.
 
     Compared by identity: what is rendered for one row is kept for as long as that row lives.
     """
 
     parts: Mapping[str, bytes]
     denied_uris: tuple[tuple[Any, Any], ...] = ()
+    conditional: Mapping[str, bytes] = {}
+    rules: Mapping[str, tuple[Rule, ...]] = {}
+    sees: frozenset[str] = frozenset()
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
@@ -68,7 +87,8 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One URL: `name` is a server's or virtual server's, or empty for the aggregate `/mcp`.
 
     `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row:
-    filled on first use, dropped with the row or the endpoint.
+    filled on first use, dropped with the row or the endpoint. `capabilities` are what all parts can do together;
+    `members` what each can, where there are several, since a caller is told only of those that it sees.
     """
 
     name: str
@@ -80,12 +100,14 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     capabilities: Mapping[str, Any]
     instructions: str | None
     pages: MutableMapping[Row, dict[Any, Any]]
+    members: Mapping[str, tuple[bytes, ...]] = {}
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):
     """The root. `principals` are found by keyed digest of their key, `rows` by principal id; absent means no rights.
 
-    `notes` says what is missing at the moment (server name -> why its offers are not known).
+    `notes` says what is missing at the moment (server name -> why its offers are not known); `withheld` what is not
+    served on purpose (name -> reason).
     """
 
     generation: int
@@ -93,3 +115,4 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False):
     principals: Mapping[bytes, Principal]
     rows: Mapping[str, Row]
     notes: Mapping[str, str]
+    withheld: Mapping[str, str] = {}

@@ -7,18 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from toolgate.model.call import Arrival, Call, Era, Result
-from toolgate.model.errors import Cancelled, Fault, Outcome, TimedOut, Unauthenticated, UnknownEndpoint, UnknownMethod
+from toolgate.model.errors import Cancelled, Fault, Outcome, TimedOut, Unauthenticated, UnknownMethod
 from toolgate.model.identity import Credential, Principal
 from toolgate.model.records import CallRecord
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
-from toolgate.pipeline import route
+from toolgate.pipeline import route, visible
 from toolgate.pipeline.gates import Gate
 from toolgate.pipeline.ring import Ring
+from toolgate.pipeline.visible import NO_RIGHTS
 from toolgate.pipeline.wheel import Wheel
 from toolgate.ports import Authenticator, Caller
 from toolgate.protocol.methods import METHODS, Way
-
-NO_RIGHTS = Row({})
 
 MOST_TEXT = 128
 MOST_CLIENT = 512
@@ -61,6 +60,14 @@ class FrontDoor:
                 return principal
         raise Unauthenticated("a bearer key is required", presented=credential.scheme != "none")
 
+    def enter(self, principal: Principal, endpoint: str, peer: str) -> None:
+        """For what is no call. Raises UnknownEndpoint or Denied unless the principal may be at this endpoint."""
+        snapshot = self._current()
+        visible.endpoint(snapshot, endpoint, snapshot.rows.get(principal.id, NO_RIGHTS))
+        refusal = visible.outside(principal, endpoint, peer)
+        if refusal is not None:
+            raise refusal
+
     async def handle(self, arrival: Arrival, caller: Caller, task: "asyncio.Task[Any]") -> Result:
         """The answer. Raises a Fault for everything else, and records either. `task` is the one that runs this call:
         its deadline cancels it."""
@@ -70,6 +77,7 @@ class FrontDoor:
         target: Target | None = None
         result: Result | None = None
         fault: Fault | None = None
+        bug = ""
         deadline: _Deadline | None = None
         try:
             principal = await self.identify(arrival.credential)
@@ -93,20 +101,21 @@ class FrontDoor:
                 raise fault from None
             fault = Cancelled("the caller took the call back")
             raise
+        except Exception as unexpected:
+            bug = type(unexpected).__name__
+            raise
         finally:
             if deadline is not None:
                 deadline.timer.cancel()
             self.in_flight -= 1
-            self._ring.append(_record(arrival, began, principal, target, result, fault))
+            self._ring.append(_record(arrival, began, principal, target, result, fault, bug))
             fault = None  # its traceback holds this very frame
 
     def _call(self, arrival: Arrival, principal: Principal) -> Call:
         """The complete Call: route and rights come from one snapshot, which the call keeps."""
         snapshot = self._current()
-        endpoint = snapshot.endpoints.get(arrival.endpoint)
-        if endpoint is None:
-            raise UnknownEndpoint(f"there is no server {arrival.endpoint[:100]!r} here")
         row = snapshot.rows.get(principal.id, NO_RIGHTS)
+        endpoint = visible.endpoint(snapshot, arrival.endpoint, row)
         target = self._target(arrival, endpoint, snapshot, row)
         return Call(
             arrival.id,
@@ -121,6 +130,7 @@ class FrontDoor:
             snapshot,
             time.perf_counter() + target.timeout,
             arrival.headers,
+            arrival.peer,
         )
 
     def _target(self, arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> Target:
@@ -128,7 +138,10 @@ class FrontDoor:
         served = method is not None and (method.modern if arrival.envelope.era is Era.MODERN else method.legacy)
         if method is None or not served:
             raise UnknownMethod(f"unknown method: {arrival.method[:100]}")
-        if method.capability is not None and method.capability not in endpoint.capabilities:
+        if method.capability is not None and (
+            method.capability not in endpoint.capabilities
+            or (method.kind is None and method.capability not in visible.capabilities(endpoint, row))
+        ):
             raise UnknownMethod(f"no server here offers {method.capability}: {arrival.method}")
         if method.way is Way.TARGET:
             return route.find(arrival, endpoint, snapshot, row)
@@ -161,6 +174,7 @@ def _record(
     target: Target | None,
     result: Result | None,
     fault: Fault | None,
+    bug: str,
 ) -> CallRecord:
     envelope = arrival.envelope
     if result is not None:
@@ -172,7 +186,7 @@ def _record(
         error, upstream_s, size = "", result.upstream_s, len(result.body)
     else:
         outcome = Outcome.UPSTREAM_ERROR if fault is None else fault.outcome
-        error = "" if fault is None else type(fault).__name__
+        error = bug if fault is None else type(fault).__name__
         upstream_s, size = (0.0 if fault is None else fault.upstream_s), 0
     return CallRecord(
         arrival.id,

@@ -19,7 +19,7 @@ from toolgate.model.errors import Fault, InvalidParams, Limited
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 from toolgate.pipeline import route
-from toolgate.pipeline.front_door import NO_RIGHTS
+from toolgate.pipeline.visible import NO_RIGHTS, capabilities
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SUBSCRIPTION_ID
@@ -113,7 +113,7 @@ class Hub:
         heard: list[str] = []
         for uri in uris[:MOST_URIS]:
             target = None if endpoint is None or len(uri) > LONGEST_URI else route.resource(endpoint, row, uri)
-            if target is None or not access.allowed(row, target.part, target.bit):
+            if target is None or not access.listed(row, target.part, target.bit):
                 continue
             if uri not in stream.uris:
                 if len(stream.uris) >= MOST_URIS or room <= 0:
@@ -163,10 +163,13 @@ class Hub:
         for stream in list(self._streams):
             principal = stream.principal.id
             revoked = principal in keys_before and keys_before[principal].isdisjoint(keys.get(principal, ()))
-            if stream.endpoint not in new.endpoints or principal not in keys or revoked:
+            if principal not in keys or revoked or not _there(stream, new):
                 self._end(stream)
                 continue
-            stream.principal = new.principals[next(iter(keys[principal]))]
+            former, stream.principal = stream.principal, new.principals[next(iter(keys[principal]))]
+            if former.ceiling != stream.principal.ceiling:  # where it came from is judged when it comes again
+                self._end(stream)
+                continue
             self._arm(stream)
             self._narrow(stream, new)
         if self._judged is None:
@@ -226,7 +229,7 @@ class Hub:
         endpoint = snapshot.endpoints[stream.endpoint]
         for uri, place in list(stream.uris.items()):
             target = route.resource(endpoint, row, uri)
-            if target is None or not access.allowed(row, target.part, target.bit):
+            if target is None or not access.listed(row, target.part, target.bit):
                 self.unsubscribe(stream, uri)
             elif _place(target, uri) != place:
                 stream.uris[uri] = _place(target, uri)
@@ -238,7 +241,7 @@ class Hub:
         endpoint = snapshot.endpoints.get(stream.endpoint)
         row = snapshot.rows.get(stream.principal.id, NO_RIGHTS)
         target = None if endpoint is None else route.resource(endpoint, row, uri)
-        return target is not None and target.server == server and access.allowed(row, target.part, target.bit)
+        return target is not None and target.server == server and access.listed(row, target.part, target.bit)
 
     def _digest(self, snapshot: Snapshot, stream: Stream, kind: OfferKind) -> bytes:
         """What this stream's principal sees of one list, in 16 bytes; kept for as long as row and endpoint live."""
@@ -252,7 +255,7 @@ class Hub:
             return entry[1]
         hashed = hashlib.blake2b(digest_size=16)
         for line in endpoint.lists.get(kind, ()):
-            if access.allowed(row, line.part, line.bit):
+            if access.listed(row, line.part, line.bit):
                 hashed.update(line.modern)
         digest = hashed.digest()
         kept.clear() if len(kept) > 64 else None
@@ -294,6 +297,13 @@ def _keys(snapshot: Snapshot) -> dict[str, set[bytes]]:
     return keys
 
 
+def _there(stream: Stream, snapshot: Snapshot) -> bool:
+    """Whether its endpoint is there for its principal."""
+    if stream.endpoint not in snapshot.endpoints:
+        return False
+    return not stream.endpoint or stream.endpoint in snapshot.rows.get(stream.principal.id, NO_RIGHTS).sees
+
+
 def _place(target: Target, uri: str) -> tuple[str, str]:
     """The server of a resource, and its URI there."""
     return (target.server, target.name if target.pattern is None else uri)
@@ -305,7 +315,7 @@ def _sees(endpoint: Endpoint | None, name: str, row: Row, server: str) -> bool:
         return False
     offered = {"tools": endpoint.tools, "prompts": endpoint.prompts, "resources": endpoint.resources}[name].values()
     targets = (*offered, *endpoint.templates) if name == "resources" else offered
-    return any(target.server == server and access.allowed(row, target.part, target.bit) for target in targets)
+    return any(target.server == server and access.listed(row, target.part, target.bit) for target in targets)
 
 
 class _Wanted(msgspec.Struct):
@@ -336,7 +346,7 @@ class Listen:
             if not ended.done():
                 ended.set_result(None)
 
-        lists = _honoured(wanted, call.endpoint.capabilities)
+        lists = _honoured(wanted, capabilities(call.endpoint, call.row))
         stream = Stream(call.principal, call.endpoint.name, lists, hear, gone)
         self._hub.add(stream)
         try:

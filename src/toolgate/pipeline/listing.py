@@ -9,6 +9,7 @@ from toolgate.model.call import Call, Era, Result
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import InvalidParams
 from toolgate.model.snapshot import Endpoint, Listed, Row
+from toolgate.pipeline.visible import capabilities
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
@@ -88,7 +89,8 @@ class Listing:
 
     async def discover(self, call: Call, caller: Caller) -> Result:
         """`server/discover` (SPEC-DIGEST 2.7), from what this endpoint can honour."""
-        body: dict[str, Any] = {"supportedVersions": list(SERVED), "capabilities": call.endpoint.capabilities}
+        seen = capabilities(call.endpoint, call.row)
+        body: dict[str, Any] = {"supportedVersions": list(SERVED), "capabilities": seen}
         if call.endpoint.instructions is not None:
             body["instructions"] = call.endpoint.instructions
         return Result(self._modern_head + msgspec.json.encode(body)[1:], Era.MODERN)
@@ -112,7 +114,7 @@ def _render(listed: tuple[Listed, ...], row: Row, after: tuple[str, str] | None,
     size = 0
     last: tuple[str, str] | None = None
     for entry in listed:
-        if (after is not None and entry.key <= after) or not access.allowed(row, entry.part, entry.bit):
+        if (after is not None and entry.key <= after) or not access.listed(row, entry.part, entry.bit):
             continue
         definition = entry.modern if modern else entry.legacy
         size += len(definition) + 1

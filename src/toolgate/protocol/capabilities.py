@@ -30,6 +30,12 @@ def merge_server(discovered: Iterable[bytes], *, kinds: frozenset[str]) -> dict[
     return merged
 
 
+def merge_all(discovered: Iterable[bytes]) -> dict[str, Any]:
+    """What the endpoint of everything can do: it has lists of every kind, whether or not there is something in them, so
+    that an empty one tells nothing of what others see."""
+    return merge_server((b"{}", *discovered), kinds=frozenset({"tools", "prompts", "resources"}))
+
+
 def _merge_resources(merged: dict[str, Any], capabilities: Mapping[str, Any]) -> None:
     known = merged.setdefault("resources", {"listChanged": True})
     own = capabilities.get("resources")

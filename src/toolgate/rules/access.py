@@ -5,7 +5,7 @@ A set of targets is a whole number here, bit i for target i: folding thousands o
 """
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 import msgspec
@@ -20,6 +20,9 @@ Names = Mapping[tuple[str, OfferKind], Mapping[str, int]]
 target of a virtual server stands under both of its names."""
 
 
+NO_TAGS: Mapping[str, Container[str]] = {}
+
+
 class Reach(msgspec.Struct, frozen=True):
     """What a grant names, whoever it is for and whether it allows or denies: grants of equal reach share their work."""
 
@@ -27,17 +30,31 @@ class Reach(msgspec.Struct, frozen=True):
     tools: tuple[str, ...]
     prompts: tuple[str, ...]
     resources: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
 
 
 def reach(grant: GrantSpec) -> Reach:
-    return Reach(grant.servers, grant.tools, grant.prompts, grant.resources)
+    return Reach(grant.servers, grant.tools, grant.prompts, grant.resources, grant.tags, grant.risks)
 
 
 def allowed(row: Row, part: str, bit: int) -> bool:
-    """One bit test. A part or a bit that the row does not have is not allowed."""
+    """Whether every call may use it: one bit test. A part or a bit that the row does not have is not allowed."""
     bits = row.parts.get(part, b"")
     index = bit >> 3
     return index < len(bits) and bool(bits[index] >> (bit & 7) & 1)
+
+
+def conditional(row: Row, part: str, bit: int) -> bool:
+    """Whether it depends on the call (see `rules.conditions`)."""
+    bits = row.conditional.get(part, b"")
+    index = bit >> 3
+    return index < len(bits) and bool(bits[index] >> (bit & 7) & 1)
+
+
+def listed(row: Row, part: str, bit: int) -> bool:
+    """Whether some call may use it."""
+    return allowed(row, part, bit) or conditional(row, part, bit)
 
 
 def by_subject(grants: Sequence[GrantSpec]) -> dict[str, list[int]]:
@@ -76,24 +93,37 @@ def named(glob: str, names: Mapping[str, int]) -> int:
     return bits
 
 
-def fold(allowed: int, denied: int) -> bytes:
-    """The row of one part: what is allowed and not denied. Without trailing zeros, so that rights are equal bytes
-    whatever else there is."""
-    rights = allowed & ~denied
+def fold(rights: int) -> bytes:
+    """The row of one part. Without trailing zeros, so that rights are equal bytes whatever else there is."""
     return rights.to_bytes((rights.bit_length() + 7) // 8, "little")
 
 
-def denied_uris(grants: Iterable[GrantSpec]) -> tuple[tuple[str, str], ...]:
-    """(server glob, URI glob) of every deny on resources, each once; an escaped glob stands for the plain one too."""
+def denied_uris(
+    grants: Iterable[GrantSpec], tags: Mapping[str, Container[str]] = NO_TAGS
+) -> tuple[tuple[str, str], ...]:
+    """(server glob, URI glob) of every deny on resources, each once; an escaped glob stands for the plain one too.
+
+    Of tags, those of the servers count (`tags`, by name), since URIs that no list names have none of their own.
+    Conditions are left out of account, which denies more: what a server reads as the same URI cannot be known.
+    """
     pairs = (
         (server, spelling)
         for grant in grants
-        if grant.effect == "deny"
-        for server in grant.servers
+        if grant.effect == "deny" and not grant.risks
+        for server in (_tagged(grant, tags) if grant.tags else grant.servers)
         for uri in grant.resources
         for spelling in (uri, unquote(uri))
     )
     return tuple(dict.fromkeys(pairs))
+
+
+def _tagged(grant: GrantSpec, tags: Mapping[str, Container[str]]) -> list[str]:
+    """The servers that a grant names and that have one of its tags."""
+    return [
+        server
+        for server, own in tags.items()
+        if any(tag in own for tag in grant.tags) and any(globs.matches(glob, server) for glob in grant.servers)
+    ]
 
 
 def uri_denied(row: Row, servers: Iterable[str], uri: str) -> bool:

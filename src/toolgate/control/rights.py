@@ -1,0 +1,266 @@
+"""Grants in, rows out: what each principal may use, folded over the targets of every part."""
+
+from collections.abc import Generator, Iterable, Mapping, Sequence
+
+import msgspec
+
+from toolgate.control import horizon
+from toolgate.control.horizon import Horizon
+from toolgate.control.parts import Part
+from toolgate.control.slices import Pace
+from toolgate.model.declared import GrantSpec
+from toolgate.model.identity import Principal
+from toolgate.model.snapshot import Row, Rule
+from toolgate.rules import access, conditions, globs
+from toolgate.rules.access import Reach
+
+EVERY_TOOL = ("*",)
+"""The ceiling on tools that is none."""
+
+Bits = tuple[tuple[str, bytes], ...]
+Counted = tuple[str, bool, int, bytes, float | None, str]
+"""One grant of one part that counts for some calls: the part, whether it allows, its bits, its conditions as
+`rules.conditions` encodes them, when it expires, its name."""
+
+
+class Rights(msgspec.Struct, frozen=True):
+    """What a row says, as a value: see `model.snapshot.Row`. URIs are globs here."""
+
+    parts: Bits
+    denied_uris: tuple[tuple[str, str], ...]
+    conditional: Bits
+    rules: tuple[Counted, ...]
+    sees: frozenset[str]
+
+
+Ceilings = dict[tuple[str, ...], dict[str, int]]
+"""By the globs of a ceiling on tools and by part: the bits of the tools that it keeps away."""
+
+
+class Known(msgspec.Struct, frozen=True, eq=False):
+    """What the last compilation found, to be reused where it still holds: for parts that are the very same."""
+
+    parts: Mapping[str, Part]
+    named: Mapping[Reach, Mapping[str, int]]
+    ceilings: Ceilings
+    rows: Mapping[Rights, Row]
+
+
+NOTHING_KNOWN = Known({}, {}, {}, {})
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """Whose rows are wanted: `ceilings` are the globs of each principal's ceiling on tools, by its id."""
+
+    grants: Sequence[GrantSpec]
+    principals: Iterable[Principal]
+    ceilings: Mapping[str, tuple[str, ...]]
+    horizon: Horizon
+
+
+def compile_rows(
+    asked: Asked, parts: Mapping[str, Part], before: Known, pace: Pace
+) -> Generator[None, None, tuple[dict[str, Row], Known]]:
+    """The rows by principal id, and what the next compilation may reuse."""
+    named = yield from _named(asked.grants, parts, before, pace)
+    known = Known(parts, named, {}, {})
+    rows = yield from _Folding(asked, known, before, pace).rows()
+    return rows, known
+
+
+def _named(
+    grants: Sequence[GrantSpec], parts: Mapping[str, Part], before: Known, pace: Pace
+) -> Generator[None, None, dict[Reach, dict[str, int]]]:
+    """What each reach names, by part; parts of which it names nothing are left out."""
+    named: dict[Reach, dict[str, int]] = {}
+    for reach in dict.fromkeys(access.reach(grant) for grant in grants):
+        known = before.named.get(reach)
+        by_part = named[reach] = {}
+        for name, part in parts.items():
+            if pace.spent(1):
+                yield
+            if known is not None and before.parts.get(name) is part:
+                bits = known.get(name, 0)
+            else:
+                bits = yield from _named_of(part, reach, pace)
+            if bits:
+                by_part[name] = bits
+    return named
+
+
+def _named_of(part: Part, reach: Reach, pace: Pace) -> Generator[None, None, int]:
+    bits = 0
+    for names in part.names:
+        for (server, kind), own in names.items():
+            globs_of_kind = access.chosen(reach, kind)
+            if globs_of_kind and access.names_server(reach, server):
+                for glob in globs_of_kind:
+                    bits |= access.named(glob, own)
+                    if pace.spent(1 if globs.is_literal(glob) else 1 + len(own) // 10):
+                        yield
+    if reach.tags:
+        bits &= _labelled(part.tags, reach.tags)
+    if reach.risks:
+        bits &= _labelled(part.risks, reach.risks) & part.tools
+    return bits
+
+
+def _labelled(labels: Mapping[str, int], wanted: Sequence[str]) -> int:
+    bits = 0
+    for label in wanted:
+        bits |= labels.get(label, 0)
+    return bits
+
+
+class _Folding:
+    """One row per set of rights, shared by all principals that have them, and the very same object as before where
+    there was one: what is rendered for a row lives as long as the row."""
+
+    def __init__(self, asked: Asked, known: Known, before: Known, pace: Pace) -> None:
+        self._asked = asked
+        self._known = known
+        self._before = before
+        self._pace = pace
+        self._grants = asked.grants
+        self._reached = [known.named[access.reach(grant)] for grant in asked.grants]
+        self._opened = horizon.openings(tuple(known.named), asked.horizon)
+
+    def rows(self) -> Generator[None, None, dict[str, Row]]:
+        places = access.by_subject(self._grants)
+        shared = self._known.rows
+        assert isinstance(shared, dict)
+        by_grants: dict[tuple[tuple[int, ...], tuple[str, ...]], Row] = {}
+        rows: dict[str, Row] = {}
+        for principal in self._asked.principals:
+            ceiling = self._asked.ceilings.get(principal.id, EVERY_TOOL)
+            applicable = access.applicable(principal.subjects, places)
+            row = by_grants.get((applicable, ceiling))
+            if row is None:
+                rights = yield from self._rights(applicable, ceiling)
+                row = shared.get(rights) or self._before.rows.get(rights) or _row(rights)
+                by_grants[applicable, ceiling] = shared[rights] = row
+            rows[principal.id] = row
+            if self._pace.spent(1 + len(applicable) // 100):
+                yield
+        return rows
+
+    def _rights(self, applicable: tuple[int, ...], ceiling: tuple[str, ...]) -> Generator[None, None, Rights]:
+        sums = yield from self._sums(applicable)
+        parts: list[tuple[str, bytes]] = []
+        depending: list[tuple[str, bytes]] = []
+        rules: list[Counted] = []
+        for name in sorted({*sums.allowed, *sums.maybe_allowed}):
+            kept = ~(sums.denied.get(name, 0) | (yield from self._away(name, ceiling)))
+            certain = sums.allowed.get(name, 0) & kept
+            possible = certain | sums.maybe_allowed.get(name, 0) & kept
+            depends = possible & ~certain | certain & sums.maybe_denied.get(name, 0)
+            if certain & ~depends:
+                parts.append((name, access.fold(certain & ~depends)))
+            if depends:
+                depending.append((name, access.fold(depends)))
+                rules.extend(self._rules(name, depends, certain, sums.places))
+                if self._pace.spent(1 + len(sums.places)):
+                    yield
+        grants = [self._grants[place] for place in applicable]
+        within = self._asked.horizon
+        barred = 0 if ceiling else horizon.TOOLS
+        sees = within.seen(horizon.sees(grants, self._opened, barred, within))
+        return Rights(
+            tuple(parts), access.denied_uris(grants, within.tags), tuple(depending), tuple(rules),
+            sees.union(name for name, _ in (*parts, *depending)),
+        )  # fmt: skip
+
+    def _sums(self, applicable: tuple[int, ...]) -> Generator[None, None, "_Sums"]:
+        sums = _Sums()
+        for place in applicable:
+            grant = self._grants[place]
+            side = sums.side(grant)
+            if depends(grant):
+                sums.places.append(place)
+            for name, bits in self._reached[place].items():
+                side[name] = side.get(name, 0) | bits
+            if self._pace.spent(1 + len(self._reached[place]) // 10):
+                yield
+        return sums
+
+    def _rules(self, name: str, depends: int, certain: int, places: Sequence[int]) -> Iterable[Counted]:
+        if certain & depends:
+            yield name, True, certain & depends, b"[]", None, ""
+        for place in places:
+            grant = self._grants[place]
+            bits = self._reached[place].get(name, 0) & depends
+            if bits:
+                tests = conditions.encoded(grant.conditions)
+                yield name, grant.effect == "allow", bits, tests, grant.expires, grant.name
+
+    def _away(self, name: str, ceiling: tuple[str, ...]) -> Generator[None, None, int]:
+        """The bits of the tools of one part that a ceiling keeps away."""
+        if ceiling == EVERY_TOOL:
+            return 0
+        by_part = self._known.ceilings.setdefault(ceiling, {})
+        bits = by_part.get(name)
+        if bits is None:
+            part = self._known.parts[name]
+            if self._before.parts.get(name) is part:
+                bits = self._before.ceilings.get(ceiling, {}).get(name)
+            if bits is None:
+                bits = part.tools & ~(yield from _under(part, ceiling, self._pace))
+            by_part[name] = bits
+        return bits
+
+
+class _Sums:
+    """What the grants of one principal name together, by part. `places` are those of grants that count for some calls
+    only."""
+
+    def __init__(self) -> None:
+        self.allowed: dict[str, int] = {}
+        self.denied: dict[str, int] = {}
+        self.maybe_allowed: dict[str, int] = {}
+        self.maybe_denied: dict[str, int] = {}
+        self.places: list[int] = []
+
+    def side(self, grant: GrantSpec) -> dict[str, int]:
+        if grant.effect == "allow":
+            return self.maybe_allowed if depends(grant) else self.allowed
+        return self.maybe_denied if depends(grant) else self.denied
+
+
+def depends(grant: GrantSpec) -> bool:
+    """Whether a grant must be judged with each call. A deny that only expires need not be: it is in force until the
+    snapshot without it is."""
+    return bool(grant.conditions) or (grant.effect == "allow" and grant.expires is not None)
+
+
+def _under(part: Part, ceiling: tuple[str, ...], pace: Pace) -> Generator[None, None, int]:
+    """The bits of the tools whose name, on the part's own endpoint or on the aggregate, is under the ceiling."""
+    bits = bytearray(len(part.placed) // 8 + 1)
+    for tools in (part.own.tools, part.merged.tools):
+        for glob in ceiling:
+            if globs.is_literal(glob):
+                found = [tools[glob]] if glob in tools else []
+            else:
+                fullmatch = globs.compiled(glob).fullmatch
+                found = [target for name, target in tools.items() if fullmatch(name) is not None]
+            for target in found:
+                bits[target.bit >> 3] |= 1 << (target.bit & 7)
+            if pace.spent(1 if globs.is_literal(glob) else 1 + len(tools) // 10):
+                yield
+    return int.from_bytes(bits, "little")
+
+
+def _row(rights: Rights) -> Row:
+    rules: dict[str, list[Rule]] = {}
+    for part, allows, bits, encoded, expires, name in rights.rules:
+        try:
+            tests = conditions.compiled(encoded)
+        except ValueError:
+            tests = (conditions.never,) if allows else ()
+        rules.setdefault(part, []).append(Rule(allows, bits, tests, expires, name))
+    return Row(
+        dict(rights.parts),
+        tuple((globs.compiled(server), globs.compiled(uri)) for server, uri in rights.denied_uris),
+        dict(rights.conditional),
+        {part: tuple(own) for part, own in rules.items()},
+        rights.sees,
+    )
