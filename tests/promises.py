@@ -231,6 +231,13 @@ PROMISES: dict[str, Promise] = {
     "methods.all": Promise(
         "SPEC 2026-07-28 schema", "Every request that a client may send in any revision is served, or knowingly is not."
     ),
+    "policy.conditions": Promise(
+        "security.md 4.2", "A grant with conditions counts for the calls that pass them all, and what was judged is sent."
+    ),
+    "policy.ceilings": Promise("model/declared.py", "A key's ceilings only narrow, and an empty one allows nothing."),
+    "policy.unseen": Promise(
+        "issue 3", "Of a server that a caller may see nothing of, nothing it is told depends; it is not there for it."
+    ),
     "errors.page": Promise(
         "docs/reference/errors.md",
         "Every error has one code and status in either era, and the page of errors is the table.",
@@ -315,10 +322,119 @@ PROMISES: dict[str, Promise] = {
         "Sessions and children are opened once for all who wait, bounded, never closed in use, and never left open.",
     ),
     "streams.commit": Promise(
-        "SPEC-DIGEST 2.4", "A stream begins with the first notification or after 15 s; earlier refusals keep their status."
+        "SPEC-DIGEST 2.4",
+        "A stream begins with the first notification or after 15 s; earlier refusals keep their status.",
     ),
     "streams.slow": Promise(
         "docs/explanation/architecture.md",
         "A client that does not read holds up nobody: what it misses is bounded, coalesced and counted.",
+    ),
+    "control.bootstrap": Promise(
+        "docs/explanation/administration.md",
+        "The bootstrap key administers everything, and is no exemption from any grant.",
+    ),
+    "control.invisible-is-not-there": Promise(
+        "docs/explanation/administration.md", "What somebody may not read is answered exactly as what does not exist."
+    ),
+    "control.conflict": Promise(
+        "docs/explanation/administration.md",
+        "Of two who edit the same record, the second gets the record as it is now.",
+    ),
+    "control.managed": Promise(
+        "docs/explanation/administration.md", "What a file or another source manages is changed there only."
+    ),
+    "control.references": Promise(
+        "docs/explanation/administration.md",
+        "What is still referred to cannot be removed, and the refusal names who refers to it.",
+    ),
+    "control.audit": Promise(
+        "docs/explanation/administration.md",
+        "Every change is in the audit with who made it; reading it needs a permission of its own.",
+    ),
+    "control.rights-now": Promise(
+        "docs/explanation/administration.md", "A right that was taken, or has ended, is gone with the next request."
+    ),
+    "control.no-rise": Promise(
+        "docs/explanation/administration.md",
+        "Nobody gives or gains a permission that the one who makes the change has not, and has as long.",
+    ),
+    "control.own-machine": Promise(
+        "docs/explanation/administration.md",
+        "Programs, files and variables of the gateway's machine need a permission of their own.",
+    ),
+    "control.publishing": Promise(
+        "docs/explanation/administration.md",
+        "A member registers drafts; what is served is published, and changed, by those who may publish.",
+    ),
+    "control.states": Promise(
+        "docs/explanation/administration.md",
+        "Servers go from state to state as the table says, and out of service whatever else is wrong.",
+    ),
+    "control.findings": Promise(
+        "docs/explanation/administration.md",
+        "A refused write names every field that is wrong and why, and changes nothing.",
+    ),
+    "control.conditions": Promise(
+        "docs/explanation/administration.md",
+        "A condition that cannot match the tool's schema is refused when it is saved.",
+    ),
+    "control.keys-once": Promise(
+        "docs/explanation/administration.md", "A key is shown once, by the call that made it, and kept as a digest."
+    ),
+    "vault.sealed": Promise(
+        "docs/explanation/administration.md",
+        "A stored secret is sealed, bound to its name and version, and given back by no use case.",
+    ),
+    "vault.rotation": Promise(
+        "docs/explanation/administration.md", "Rotation seals every secret anew in one transaction."
+    ),
+    "gathered.file-and-records": Promise(
+        "docs/explanation/administration.md",
+        "A name that the file and the records both have is an error that names both.",
+    ),
+    "gathered.served": Promise(
+        "docs/explanation/administration.md",
+        "Only what is live or draining is served; a revoked key, or one of a deactivated owner, is none.",
+    ),
+    "lint.poisoning": Promise(
+        "docs/explanation/administration.md",
+        "Hidden characters, and words meant to steer the model, are found in every text.",
+    ),
+    "records.one-each": Promise(
+        "docs/explanation/records.md",
+        "Each request has exactly one record with the right outcome, also when it is cancelled, too late, or meets a bug.",
+    ),
+    "api.versions": Promise(
+        "docs/reference/api.md", "Every change of a record says which version it saw, and loses to a newer one."
+    ),
+    "api.problems": Promise(
+        "RFC 9457",
+        "Every refusal of the API is a problem in JSON that names field and reason, and needs a good key first.",
+    ),
+    "api.pages": Promise("docs/reference/api.md", "Pages neither repeat nor skip a record while others come and go."),
+    "api.repeats": Promise("docs/reference/api.md", "A creation sent again with its idempotency key happens once."),
+    "api.no-secrets": Promise(
+        "docs/reference/api.md", "A key is shown once, its digest and the value of a secret never."
+    ),
+    "api.guarded": Promise(
+        "docs/reference/api.md", "Every route needs a key or stands in the public list, and asks for its permission."
+    ),
+    "api.documented": Promise(
+        "docs/reference/api.md", "The API answers nothing that its OpenAPI document does not list, and never with 5xx."
+    ),
+    "records.migrated": Promise(
+        "docs/explanation/architecture.md",
+        "Both databases are migrated from every revision to the same tables, all at once or not at all.",
+    ),
+    "records.newer": Promise(
+        "docs/explanation/architecture.md", "What a newer version wrote is refused, and never read by half."
+    ),
+    "records.copied": Promise(
+        "docs/explanation/architecture.md",
+        "A copy to another database is the same installation with all its records and changes, or nothing.",
+    ),
+    "records.backup": Promise(
+        "docs/explanation/architecture.md",
+        "A backup is one file for its owner, made while Toolgate runs, and is checked before it replaces anything.",
     ),
 }

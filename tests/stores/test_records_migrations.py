@@ -133,7 +133,7 @@ async def test_a_database_of_a_newer_version_is_refused(place: Place):
 
 
 async def test_where_nothing_may_be_migrated_the_command_is_named(empty_place: Place):
-    with pytest.raises(StoreFailed, match="is at schema 0, .* `toolgate db migrate`"):
+    with pytest.raises(StoreFailed, match=r"is at schema 0, .* `toolgate db migrate`"):
         async with empty_place.open(migrate=False):
             pass
 

@@ -141,9 +141,6 @@ async def test_another_process_is_told_by_the_database_when_a_change_commits(
 
 async def test_a_lost_ear_is_replaced(postgres: Postgres, migrated_postgres: Place):
     async with migrated_postgres.open() as store:
-        listening = (
-            f"SELECT pid FROM pg_stat_activity WHERE datname = '{migrated_postgres.name}' AND query ILIKE 'listen%'"
-        )
         waiting = asyncio.create_task(store.wait(0))
         ears: set[int] = set()
         async with asyncio.timeout(BACK_S):

@@ -1,4 +1,4 @@
-"""Records in a SQLite file when something is wrong with it: full disk, locks, files that are not what they should be."""
+"""Records in a SQLite file when something is wrong: a full disk, locks, files that are not what they should be."""
 
 from __future__ import annotations
 

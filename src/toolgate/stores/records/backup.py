@@ -20,13 +20,14 @@ from pathlib import Path
 import msgspec
 
 from toolgate.model.errors import ConfigError, StoreFailed
+from toolgate.stores import key_ring
 from toolgate.stores.data_dir import KEY_PEPPER, LOCAL_KEY, SEALING_KEY, make_directory
 from toolgate.stores.records.migrations import CHAIN
 from toolgate.stores.records.sqlite import FILE
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-SECRETS = (SEALING_KEY, KEY_PEPPER, "vault.key", LOCAL_KEY)
+SECRETS = (SEALING_KEY, KEY_PEPPER, key_ring.FILE, LOCAL_KEY)
 """In the order in which they are put back: `local.key` says that the others are there."""
 
 _PAGES_AT_ONCE = 1000
@@ -71,12 +72,12 @@ def backup(
     if file.exists():
         raise ConfigError((f"{file}: is there already: a backup replaces nothing, choose another name",))
     with _failures(file), _scratch(file.parent) as scratch:
-        copy = scratch / FILE
-        _copy_database(data / FILE, copy, progress)
-        installation, schema, seq = examine(copy)
-        taken = [copy]
-        if with_secrets:
-            taken += [data / name for name in SECRETS if (data / name).is_file()]
+        taken = _copy_secrets(data, scratch) if with_secrets else []
+        _copy_database(data / FILE, scratch / FILE, progress)
+        if any(_digest(path) != _digest(data / path.name) for path in taken):
+            raise StoreFailed(f"{data}: its secrets were changed during the backup: make it again")
+        installation, schema, seq = examine(scratch / FILE)
+        taken.append(scratch / FILE)
         manifest = Manifest(
             format=FORMAT,
             version=version,
@@ -135,6 +136,15 @@ def examine(database: Path) -> tuple[str, int, int]:
     if row[1] > len(CHAIN):
         raise StoreFailed(f"{database.name}: was made by a newer Toolgate (schema {row[1]}): use that version")
     return row
+
+
+def _copy_secrets(data: Path, scratch: Path) -> list[Path]:
+    copied: list[Path] = []
+    for name in SECRETS:
+        if (data / name).is_file():
+            (scratch / name).write_bytes((data / name).read_bytes())
+            copied.append(scratch / name)
+    return copied
 
 
 def _copy_database(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:

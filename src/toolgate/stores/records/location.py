@@ -18,11 +18,12 @@ def locate(database: str | None, secrets: Secrets, default: Path) -> Path | str:
     reference = references.find(database)
     if reference is not None:
         return _parsed(secrets.resolve(database).strip(), str(reference))
+    found = _parsed(database, "database")
     if _holds_password(database):
         raise ConfigError(
             ("database: holds a password: put the URL into the environment or a file, and write env:NAME or file:PATH",)
         )
-    return _parsed(database, "database")
+    return found
 
 
 def _parsed(url: str, origin: str) -> Path | str:
