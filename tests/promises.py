@@ -437,4 +437,7 @@ PROMISES: dict[str, Promise] = {
         "docs/explanation/architecture.md",
         "A backup is one file for its owner, made while Toolgate runs, and is checked before it replaces anything.",
     ),
+    "records.counted": Promise(
+        "docs/explanation/records.md", "A record that is lost is counted, and a sink that fails harms no other."
+    ),
 }

@@ -45,9 +45,7 @@ def nothing_failed_unexpectedly(request: pytest.FixtureRequest) -> Generator[Non
     running: Gateway = request.getfixturevalue("gateway")
     mark = running.log.mark()
     yield
-    assert running.process.poll() is None, running.log.text(mark)
+    assert running.process.poll() is None, running.log.text(mark)[-5000:]
     said = running.log.text(mark)
-    assert "Traceback" not in said, said
-    assert "unexpected" not in said, said
-    for key in (running.local, *running.keys.values()):
-        assert key not in said
+    flaws = ("Traceback", "unexpected", running.local, *running.keys.values())
+    assert [line for line in said.splitlines() if any(flaw in line for flaw in flaws)] == []

@@ -118,7 +118,7 @@ def test_a_session_that_was_forgotten_is_begun_again(gateway: Gateway):
 @pytest.mark.promise("upstream.hostile")
 @pytest.mark.parametrize("name", LIES)
 def test_a_liar_is_not_ready_and_the_gateway_says_why(gateway: Gateway, name: str):
-    gateway.log.wait(rf"server {name}: server '{name}'")
+    gateway.log.wait(rf"server '{name}'", seconds=20)
     answer = call(gateway, name, "anything")
     assert answer.status in (200, 404)
     assert answer.json["error"]["code"] in (-32603, -32601)

@@ -12,6 +12,7 @@ connections are kept for less time than servers keep them, and a doubtful one is
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from toolgate.egress.answer import Answer
 from toolgate.egress.connection import Connection
@@ -164,7 +165,8 @@ class Route:
             return await place
         except asyncio.CancelledError:
             if place.cancelled():
-                self._line.remove(place)
+                with suppress(ValueError):  # it was passed over in the very moment of being cancelled
+                    self._line.remove(place)
             else:  # served in the very moment of being cancelled: pass it on
                 connection = place.result()
                 if connection is None:
