@@ -149,10 +149,7 @@ class Administration:
     async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
         """Changes after this `seq`, oldest first, and where to go on."""
         page = await self._ask("GET", f"/audit?after={after}&limit={limit}")
-        changes = tuple(
-            msgspec.convert({**item, "before": _raw(item["before"]), "after": _raw(item["after"])}, Change)
-            for item in page["items"]
-        )
+        changes = tuple(_change(item) for item in page["items"])
         return changes, page["next"]
 
     async def me(self) -> Me:
@@ -229,6 +226,11 @@ def _with_lints(values: dict[str, Any]) -> tuple[Server, tuple[Lint, ...]]:
 def _minted(values: dict[str, Any]) -> Minted:
     clear = values.pop("key")
     return Minted(record(Key, values), clear)
+
+
+def _change(item: dict[str, Any]) -> Change:
+    plain_ones = msgspec.convert({**item, "before": None, "after": None}, Change)
+    return msgspec.structs.replace(plain_ones, before=_raw(item["before"]), after=_raw(item["after"]))
 
 
 def _raw(value: Any) -> msgspec.Raw | None:
