@@ -20,8 +20,12 @@ PREFIX = "TOOLGATE_"
 FILE_VARIABLE = "TOOLGATE_SETTINGS"
 DEFAULT_FILE = "toolgate.settings.yaml"
 
-NOT_SETTINGS = frozenset({FILE_VARIABLE, "TOOLGATE_KEY", "TOOLGATE_URL"})
-"""Variables of ours that are no settings: the command line's own."""
+SECRET_KEYS = "TOOLGATE_SECRET_KEYS"
+"""The ring of keys that stored secrets are sealed with, where the operator keeps it: no setting, because it is
+secret."""
+
+NOT_SETTINGS = frozenset({FILE_VARIABLE, SECRET_KEYS, "TOOLGATE_KEY", "TOOLGATE_URL"})
+"""Variables of ours that are no settings: secrets, and the command line's own."""
 
 _MOST_CHARACTERS = 1024 * 1024
 _LIKELY_MISTYPED = 0.7
@@ -38,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path | None = None
     config: Path | None = None
     watch: bool = True
+    state: Literal["records", "none"] = "records"
+    database: str | None = None
     open: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None

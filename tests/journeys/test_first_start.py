@@ -110,7 +110,7 @@ def test_a_second_up_is_refused_and_told_who_is_there(terminal: Terminal):
     with terminal.start("up", "--port", "0") as up:
         url = up.out.wait(ENDPOINT)["url"]
         said = terminal.run("up", "--port", "0")
-        assert said.code == 2
+        assert (said.code, said.out) == (3, f"{url}\n")
         assert f"process id {up.process.pid} at {url}" in said.err
         stopped(up)
     with terminal.start("up", "--port", "0") as next_up:

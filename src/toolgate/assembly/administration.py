@@ -20,6 +20,7 @@ from toolgate.edge.asgi import Area
 from toolgate.edge.endpoint import bearer
 from toolgate.edge.guards import Guards
 from toolgate.edge.request import Request, Responder
+from toolgate.model.declared import Declared
 from toolgate.model.errors import Fault
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.ports import Store
@@ -29,15 +30,18 @@ Opening = Callable[[Line], Uses]
 """Makes the use cases of a gateway once its line is there."""
 
 
-def over(store: Store, pepper: bytes, ring: Callable[[], KeyRing]) -> Opening:
-    """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets."""
+def over(
+    store: Store, pepper: bytes, ring: Callable[[], KeyRing], file: Callable[[], Declared] | None = None
+) -> Opening:
+    """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets;
+    `file` is what the file declares, where the line serves more than that."""
 
     def opening(line: Line) -> Uses:
         registry = Registry(
             store=store,
             clock=line.clock,
             kinds=extensions.kinds(),
-            declared=line.declared,
+            declared=file or line.declared,
             discoveries=lambda: {
                 name: opened.discovery for name, opened in line.catalog.opened.items() if opened.discovery is not None
             },

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from toolgate.assembly.administration import Opening, api
+from toolgate.assembly.gathering import Gathering
 from toolgate.assembly.http import Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
 from toolgate.assembly.watching import stop, watch_certificate, watch_file
@@ -20,6 +22,9 @@ from toolgate.sinks.metrics import Metrics, Readings
 from toolgate.sinks.recent import Config as RecentConfig
 from toolgate.sinks.recent import Recent
 from toolgate.stores.data_dir import DataDir
+
+CHECKED = ("configuration", "records")
+"""What can be wrong while the former state stays in force; readiness names it."""
 
 FIRST_LOOK = 3.0
 """Seconds that a start waits for its servers to be discovered, so that the first list is not empty."""
@@ -43,27 +48,31 @@ async def open_gateway(
     reload: Callable[[], Declared] | None,
     sinks: tuple[Sink, ...],
     administration: Opening | None = None,
+    gathering: Gathering | None = None,
 ) -> AsyncGenerator[Gateway]:
-    """`reload` reads the configuration anew when its file changed; without `administration` there is no REST API.
-    Raises ConfigError."""
+    """`reload` reads the configuration anew when its file changed; without `administration` there is no REST API, and
+    without a `gathering` (which has begun with `declared`) no records. Raises ConfigError."""
     problems: dict[str, str] = {}
     recent = Recent(RecentConfig())
     readings = _Late()
     metrics = Metrics(readings.readings())
-    setup = Setup(data, declared, environment, (metrics, recent, *sinks), settings.open)
+    whole, add = (declared, None) if gathering is None else (gathering.declared, gathering.secrets)
+    setup = Setup(data, whole, environment, (metrics, recent, *sinks), settings.open, add)
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(open_line(setup))
         line.publisher.on_swap(lambda old, new: recent.judge())
-        health = Health({"configuration": lambda: problems.get("configuration")}, lambda: _up(line))
+        health = Health({name: partial(problems.get, name) for name in CHECKED}, lambda: _up(line))
         observing = Observing(line.door, health, metrics, recent)
         areas = no_areas if administration is None else api(administration(line), line)
         listening = await stack.enter_async_context(listen(settings, line, observing, areas))
         readings.bind(line, listening)
+        take = line.apply if gathering is None else gathering.take_file
         tasks = [
             asyncio.create_task(line.publisher.run(), name="publisher"),
             asyncio.create_task(line.ring.run(), name="records"),
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
-            *_watchers(settings, declared, line, listening, reload, problems),
+            *_followers(gathering, line, problems),
+            *_watchers(settings, declared, listening, reload, take, problems),
         ]
         stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK)
@@ -110,17 +119,24 @@ def _transport(line: Line, server: str) -> Any:
     return {"stdio": "pipe", "echo": "", "python": ""}.get(kind, "tcp" if kind else "")
 
 
+def _followers(gathering: Gathering | None, line: Line, problems: dict[str, str]) -> list["asyncio.Task[None]"]:
+    if gathering is None:
+        return []
+    gathering.into(line.apply, line.catalog.reopen)
+    return [asyncio.create_task(gathering.run(problems), name="followed records")]
+
+
 def _watchers(
     settings: Settings,
     declared: Declared,
-    line: Line,
     listening: Listening,
     reload: Callable[[], Declared] | None,
+    take: Callable[[Declared], None],
     problems: dict[str, str],
 ) -> list["asyncio.Task[None]"]:
     tasks: list[asyncio.Task[None]] = []
     if declared.file is not None and reload is not None and settings.watch:
-        tasks.append(asyncio.create_task(watch_file(declared.file, line, reload, problems), name="watch"))
+        tasks.append(asyncio.create_task(watch_file(declared.file, take, reload, problems), name="watch"))
     context = listening.server.config.ssl
     if context is not None and settings.tls_cert is not None and settings.tls_key is not None:
         pair = (settings.tls_cert, settings.tls_key)

@@ -42,7 +42,6 @@ def in_order(clock: Clock) -> tuple[Gate, ...]:
     return (gates.ceiling, gates.authorizing(clock.now), gates.mirrored)
 
 
-
 LIST_TTL_MS = 60_000
 """How long modern clients may keep a list; changes are announced to those who listen."""
 
@@ -75,13 +74,14 @@ class Line(msgspec.Struct, frozen=True):
 
 class Setup(msgspec.Struct, frozen=True):
     """What a line is made from. `open` lets callers without a key in, as the local key's principal. `sinks` get every
-    record."""
+    record. `secrets` adds places to those that references are resolved from."""
 
     data: DataDir
     declared: Declared
     environment: Mapping[str, str]
     sinks: tuple[Sink, ...] = ()
     open: bool = False
+    secrets: Callable[[Secrets], Secrets] | None = None
 
     def __repr__(self) -> str:
         return f"Setup({self.data!r}, {len(self.environment)} variables)"
@@ -112,7 +112,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
             hub.relisted(server) if uri is None else hub.updated(server, uri)
 
         catalog = Catalog(ServerOpener(toolbox, seals.state), changed, updated)
-        publisher = Publisher(lambda: _source(held.declared, catalog, digest))
+        publisher = Publisher(lambda: _source(held.declared, catalog, digest), toolbox.clock.now)
         hub = Hub(publisher.current, catalog.watch)
         publisher.on_swap(hub.swapped)
         stack.push_async_callback(catalog.close)
@@ -146,7 +146,8 @@ async def _toolbox(setup: Setup, stack: AsyncExitStack) -> Toolbox:
     http = HttpClient()
     bare = Toolbox(http, _NoSecrets(), clock, setup.data.path)
     secrets = await stack.enter_async_context(references.open(references.Config(setup.environment, base), bare))
-    return Toolbox(http, secrets, clock, setup.data.path)
+    resolved = secrets if setup.secrets is None else setup.secrets(secrets)
+    return Toolbox(http, resolved, clock, setup.data.path)
 
 
 class _NoSecrets(Secrets):

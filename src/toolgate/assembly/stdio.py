@@ -40,7 +40,7 @@ async def open_stdio(
         ]
         if declared.file is not None and reload is not None and settings.watch:
             problems: dict[str, str] = {}
-            tasks.append(asyncio.create_task(watch_file(declared.file, line, reload, problems), name="watch"))
+            tasks.append(asyncio.create_task(watch_file(declared.file, line.apply, reload, problems), name="watch"))
         stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK)
         await line.publisher.published()

@@ -11,18 +11,19 @@ from typing import Any
 from watchfiles import awatch  # pyright: ignore[reportUnknownVariableType] - it names a type of a package we have not
 
 from toolgate.assembly.http import load_certificate
-from toolgate.assembly.line import Line
 from toolgate.model.declared import Declared
 from toolgate.model.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 
-async def watch_file(file: Path, line: Line, reload: Callable[[], Declared], problems: dict[str, str]) -> None:
+async def watch_file(
+    file: Path, take: Callable[[Declared], None], reload: Callable[[], Declared], problems: dict[str, str]
+) -> None:
     """Takes a changed configuration into force, or keeps the old and says so."""
     async for _ in awatch(file.parent, watch_filter=lambda change, path: _same(path, file), recursive=False):
         try:
-            declared = await asyncio.to_thread(reload)
+            take(await asyncio.to_thread(reload))
         except ConfigError as error:
             problems["configuration"] = f"{file} was changed but is refused; the former one is in force"
             logger.error("%s is refused, the former configuration stays in force:\n%s", file, error)
@@ -32,7 +33,6 @@ async def watch_file(file: Path, line: Line, reload: Callable[[], Declared], pro
             logger.exception("%s could not be read, the former configuration stays in force", file)
             continue
         problems.pop("configuration", None)
-        line.apply(declared)
         logger.info("%s: the changed configuration is in force", file)
 
 

@@ -14,6 +14,8 @@ HELP = {
     "data_dir": "The data directory.",
     "config": "What to serve; toolgate.yaml if it is there.",
     "watch": "Whether edits of the configuration are taken while running.",
+    "state": "Where records are kept: `records` for the database, `none` to run from the file alone.",
+    "database": "PostgreSQL by URL, or a reference to it (env:NAME, file:PATH); a file in the data directory.",
     "open": "Ask for no key. On loopback only.",
     "tls_cert": "The certificate chain, in PEM.",
     "tls_key": "Its private key, in PEM.",

@@ -9,11 +9,25 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from toolgate.cli.exit_codes import DENIED, ERROR, INTERRUPTED, USAGE
+from toolgate.cli.exit_codes import DENIED, ERROR, INTERRUPTED, NOT_READY, USAGE
 from toolgate.cli.table import BRIDGE, COMMANDS
-from toolgate.model.errors import ConfigError, Denied, Fault, Unauthenticated
+from toolgate.model.errors import (
+    ConfigError,
+    Denied,
+    NotAllowed,
+    Refused,
+    StoreFailed,
+    ToolgateError,
+    Unauthenticated,
+)
 
-_CODES: dict[type[Fault], int] = {Denied: DENIED, Unauthenticated: DENIED}
+_CODES: dict[type[ToolgateError], int] = {
+    Denied: DENIED,
+    Unauthenticated: DENIED,
+    NotAllowed: DENIED,
+    Refused: USAGE,
+    StoreFailed: NOT_READY,
+}
 
 
 class LazyGroup(TyperGroup):
@@ -65,9 +79,9 @@ def run(arguments: list[str]) -> int:
         for finding in error.findings:
             sys.stderr.write(f"{finding}\n")
         return USAGE
-    except Fault as fault:
-        sys.stderr.write(f"{fault.message}\n")
-        return _CODES.get(type(fault), ERROR)
+    except ToolgateError as error:
+        sys.stderr.write(f"{error}\n")
+        return _CODES.get(type(error), ERROR)
     except BrokenPipeError:
         # Whoever read our output has seen enough. What is still buffered would complain again at the very end.
         with contextlib.suppress(OSError):

@@ -16,11 +16,13 @@ from toolgate import __version__, settings
 from toolgate.assembly.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
 from toolgate.assembly.http import Server
+from toolgate.assembly.records import open_records
 from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run, settle_memory
+from toolgate.cli.exit_codes import NOT_READY
 from toolgate.cli.flags import with_flags
-from toolgate.cli.output import colours, program
+from toolgate.cli.output import colours, program, say, write
 from toolgate.cli.stopping import Stopping
 from toolgate.client.place import data_directory
 from toolgate.control.demo import DEMO
@@ -30,9 +32,9 @@ from toolgate.sinks import logging_setup
 from toolgate.sinks.log import CallLog
 from toolgate.sinks.log import Config as CallLogConfig
 from toolgate.stores.data_dir import DataDir, make_directory, open_data_dir
-from toolgate.stores.ownership import Ownership, Running, own
+from toolgate.stores.ownership import InUse, Ownership, Running, own
 
-_QUIET = ("uvicorn", "watchfiles", "asyncio")
+_QUIET = ("uvicorn", "watchfiles", "asyncio", "alembic")
 
 logger = logging.getLogger(__name__)
 app = typer.Typer(add_completion=False)
@@ -55,12 +57,24 @@ def up(flags: dict[str, Any]) -> None:
     directory = data_directory(start.settings.data_dir, os.environ)
     make_directory(directory)
     with ExitStack() as stack:
-        owned = stack.enter_context(own(directory))
+        owned = owning(stack, directory)
         data = open_data_dir(directory)
         plain = _log(start, sys.stdout.isatty())
         calls = CallLog(CallLogConfig(sys.stdout.fileno(), pretty=not plain, colour=not plain and colours(sys.stdout)))
         stack.callback(calls.close)
         run(_serve(start, data, owned, calls))
+
+
+def owning(stack: ExitStack, directory: Path) -> Ownership:
+    """Owns the data directory as long as the stack is open. Where another process does, its URL is printed, and the
+    command ends (3, not ready)."""
+    try:
+        return stack.enter_context(own(directory))
+    except InUse as taken:
+        say(str(taken))
+        if taken.url is not None:
+            write(taken.url)
+        raise typer.Exit(NOT_READY) from None
 
 
 def prepare(flags: dict[str, Any]) -> Start:
@@ -89,7 +103,19 @@ def _log(start: Start, terminal: bool) -> bool:
 
 async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) -> None:
     with Stopping() as stopping:
-        async with open_gateway(start.settings, data, start.declared, os.environ, start.reload, (calls,)) as gateway:
+        async with (
+            open_records(start.settings, data, start.declared, os.environ) as kept,
+            open_gateway(
+                start.settings,
+                data,
+                start.declared,
+                os.environ,
+                start.reload,
+                (calls,),
+                kept.administration,
+                kept.gathering,
+            ) as gateway,
+        ):
             server = gateway.listening.server
             stopping.calls(lambda: _stop(start, server), lambda: server.stop(at_once=True))
             owned.announce(Running(os.getpid(), gateway.listening.local, time.time(), __version__))
@@ -108,12 +134,13 @@ def _stop(start: Start, server: Server) -> None:
 
 def _greet(start: Start, data: DataDir, gateway: Gateway) -> None:
     """With a log that was asked to be for machines, standard output is theirs alone."""
+    shown = gateway.line.declared()
     banner = Banner(
         url=gateway.listening.url,
         data=data,
         settings=start.settings,
-        declared=start.declared,
-        served=served(gateway.line.catalog, start.declared),
+        declared=shown,
+        served=served(gateway.line.catalog, shown),
         command=program(os.environ),
         moved="port" not in start.chosen and start.settings.port != Settings().port,
     )

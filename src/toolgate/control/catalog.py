@@ -161,16 +161,18 @@ class Catalog:
     def apply(self, specs: tuple[ServerSpec, ...]) -> None:
         """Makes the open servers those of `specs`. Unchanged ones are not touched."""
         wanted = {spec.name: spec for spec in specs}
-        for name, (spec, life) in list(self._lives.items()):
+        for name, (spec, _) in list(self._lives.items()):
             if wanted.get(name) != spec:
-                del self._lives[name]
-                self.opened.pop(name, None)
-                self.failed.pop(name, None)
-                self._end(life)
+                self._close(name)
         for name, spec in wanted.items():
             if name not in self._lives:
                 self._lives[name] = (spec, asyncio.create_task(self._live(spec), name=f"server {name}"))
         self._changed()
+
+    def reopen(self, names: frozenset[str]) -> None:
+        """Has these servers opened anew by the next `apply`, although their specs are as they were."""
+        for name in names & self._lives.keys():
+            self._close(name)
 
     def notes(self) -> dict[str, str]:
         """Why the offers of a server are not known, by server."""
@@ -202,7 +204,10 @@ class Catalog:
         if ending:
             await asyncio.wait(ending, timeout=DRAIN)
 
-    def _end(self, life: "asyncio.Task[None]") -> None:
+    def _close(self, name: str) -> None:
+        _, life = self._lives.pop(name)
+        self.opened.pop(name, None)
+        self.failed.pop(name, None)
         life.cancel()
         self._ending.add(life)
         life.add_done_callback(self._ending.discard)

@@ -24,6 +24,14 @@ _WAIT_S = 1.0
 _MOST_BYTES = 65536
 
 
+class InUse(ConfigError):
+    """Another process owns the data directory. `url` is where it listens; None while it starts."""
+
+    def __init__(self, finding: str, url: str | None) -> None:
+        super().__init__((finding,))
+        self.url = url
+
+
 class Running(msgspec.Struct, frozen=True):
     """Where the owner of a data directory is reached. `url` has no path; `started` is Unix time in seconds."""
 
@@ -53,7 +61,8 @@ class Ownership:
 
 @contextmanager
 def own(directory: Path) -> Generator[Ownership]:
-    """Owns the data directory until it is left. Raises ConfigError, naming the owner, when another process has it."""
+    """Owns the data directory until it is left. Raises InUse, naming the owner, when another process has it,
+    and ConfigError."""
     lock = directory / LOCK
     _touch(lock)
     try:
@@ -64,7 +73,7 @@ def own(directory: Path) -> Generator[Ownership]:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise ConfigError((_refusal(directory, error),)) from None
+            raise _refusal(directory, error) from None
         except sqlite3.Error as error:
             raise ConfigError((f"{lock}: is not our lock file ({error}): remove it",)) from None
         ownership = Ownership(directory)
@@ -110,9 +119,12 @@ def _touch(lock: Path) -> None:
         raise ConfigError((f"{lock}: cannot be made: {error.strerror}",)) from None
 
 
-def _refusal(directory: Path, error: sqlite3.OperationalError) -> str:
+def _refusal(directory: Path, error: sqlite3.OperationalError) -> ConfigError:
     if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-        return f"{directory / LOCK}: cannot be locked ({error}): the data directory must be on a local disk"
+        return ConfigError(
+            (f"{directory / LOCK}: cannot be locked ({error}): the data directory must be on a local disk",)
+        )
     running = find_running(directory)
     who = "another Toolgate" if running is None else f"the Toolgate with process id {running.pid} at {running.url}"
-    return f"{directory}: {who} is using this data directory: stop it, or choose another with --data-dir"
+    finding = f"{directory}: {who} is using this data directory: stop it, or choose another with --data-dir"
+    return InUse(finding, None if running is None else running.url)

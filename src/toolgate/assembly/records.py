@@ -1,0 +1,48 @@
+"""The record store of an installation: opened, gathered with the file, and the use cases over it."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from toolgate.assembly.administration import Opening, over
+from toolgate.assembly.gathering import Gathering
+from toolgate.credentials.references import References
+from toolgate.egress.client import HttpClient
+from toolgate.model.declared import Declared
+from toolgate.ports import Toolbox
+from toolgate.settings import SECRET_KEYS, Settings
+from toolgate.stores import key_ring, records
+from toolgate.stores.clock import SystemClock
+from toolgate.stores.data_dir import DataDir
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What a gateway with records needs beside its file; empty for one that runs from the file alone."""
+
+    administration: Opening | None = None
+    gathering: Gathering | None = None
+
+
+@asynccontextmanager
+async def open_records(
+    settings: Settings, data: DataDir, declared: Declared, environment: Mapping[str, str]
+) -> AsyncGenerator[Kept]:
+    """Opens the database, unless there is to be none. Raises ConfigError, also when the file and the records do not go
+    together, and StoreFailed."""
+    if settings.state == "none":
+        yield Kept()
+        return
+    ring = partial(key_ring.load, data.path, environment.get(SECRET_KEYS))
+    toolbox = toolbox_of(data.path, environment)
+    async with records.open(records.Config(settings.database), toolbox) as store:
+        gathering = Gathering(store, toolbox.clock, ring, declared)
+        await gathering.begin()
+        yield Kept(over(store, data.key_pepper, ring, lambda: gathering.file), gathering)
+
+
+def toolbox_of(data: Path, environment: Mapping[str, str]) -> Toolbox:
+    """What a store may use; references in settings start at the working directory."""
+    return Toolbox(HttpClient(), References(environment, Path.cwd()), SystemClock(), data)
