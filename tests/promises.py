@@ -440,4 +440,7 @@ PROMISES: dict[str, Promise] = {
     "records.counted": Promise(
         "docs/explanation/records.md", "A record that is lost is counted, and a sink that fails harms no other."
     ),
+    "answers.owners": Promise(
+        "SPEC-DIGEST 9.1", "Each answer goes to whoever asked, also where all clients use the same ids at the same time."
+    ),
 }

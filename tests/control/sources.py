@@ -9,9 +9,11 @@ from toolgate.control.compiler import Source
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import (
     EVERYONE,
+    Condition,
     Declared,
     GrantSpec,
     KeySpec,
+    Override,
     Pick,
     PicksFrom,
     ServerSpec,
@@ -73,13 +75,34 @@ _named_picks = st.lists(
     max_size=1,
 ).map(tuple)
 
+_tags = st.lists(st.sampled_from(["p", "q"]), max_size=2, unique=True).map(tuple)
+_risks = st.sampled_from([None, "read", "write"])
+overrides = st.dictionaries(
+    st.sampled_from(["x", "xy", "y"]),
+    st.builds(
+        Override, description=st.sampled_from([None, "Said here."]), hidden=st.booleans(), tags=_tags, risk=_risks
+    ),
+    max_size=2,
+)
 servers = st.builds(
     ServerSpec,
     st.sampled_from(SERVERS),
     st.just("echo"),
     st.just({}),
     timeout=st.sampled_from([1.0, 2.0]),
+    tags=_tags,
+    overrides=overrides,
 )
+NOW = 1_000.0
+CONDITIONS = (
+    Condition(argument="n", equals=1),
+    Condition(argument="n", minimum=2),
+    Condition(argument="who.name", prefix="a"),
+    Condition(client="good-*"),
+    Condition(networks=("10.0.0.0/8",)),
+    Condition(hours="00:00-00:20"),
+)
+_conditions = st.lists(st.sampled_from(CONDITIONS), max_size=2).map(tuple)
 virtual = st.builds(
     VirtualSpec,
     st.sampled_from(VIRTUAL),
@@ -89,21 +112,32 @@ virtual = st.builds(
         max_size=3,
     ).map(tuple),
     st.sampled_from([None, "Chosen."]),
+    _tags,
 )
 keys = st.builds(
-    lambda name, teams, observer: KeySpec(name, name.encode(), teams, observer),
+    lambda name, teams, observer, roles, tools: KeySpec(
+        name, name.encode(), teams, observer, subjects=roles, tools=tools
+    ),
     st.sampled_from(KEYS),
     st.lists(st.sampled_from(TEAMS), unique=True).map(tuple),
     st.booleans(),
+    st.sampled_from([(), ("role:r",)]),
+    st.sampled_from([("*",), ("*",), ("x*", "a__*"), ("xy",), ()]),
 )
 grants = st.builds(
     GrantSpec,
-    st.sampled_from([EVERYONE, *(f"team:{team}" for team in TEAMS), *(f"key:{key}" for key in (*KEYS, "local"))]),
+    st.sampled_from(
+        [EVERYONE, "role:r", *(f"team:{team}" for team in TEAMS), *(f"key:{key}" for key in (*KEYS, "local"))]
+    ),
     st.sampled_from(["allow", "allow", "deny"]),
     _server_globs,
     _globs,
     _globs,
     _globs,
+    st.sampled_from([(), (), ("p",), ("p", "q")]),
+    st.sampled_from([(), (), ("read",), ("read", "write")]),
+    st.one_of(st.just(()), _conditions),
+    st.sampled_from([None, None, NOW, NOW + 100]),
 )
 
 
@@ -125,7 +159,7 @@ def known(discoveries: dict[str, Discovery], runs: dict[str, Any], declared: Dec
     """A source in which `discoveries` are known of those servers that are declared."""
     found = {spec.name: discoveries[spec.name] for spec in declared.servers if spec.name in discoveries}
     notes = {spec.name: "it is down" for spec in declared.servers if spec.name not in discoveries}
-    return Source(declared, found, notes, runs, local)
+    return Source(declared, found, notes, runs, local, NOW)
 
 
 sources = st.builds(
@@ -179,4 +213,6 @@ def _line(line: Listed) -> tuple[Any, ...]:
 
 
 def _row(row: Row) -> tuple[Any, ...]:
-    return (dict(row.parts), tuple((server.pattern, uri.pattern) for server, uri in row.denied_uris))
+    rules = {part: [(one.allows, one.bits, one.tests, one.expires) for one in own] for part, own in row.rules.items()}
+    denied = tuple((server.pattern, uri.pattern) for server, uri in row.denied_uris)
+    return (dict(row.parts), denied, dict(row.conditional), rules, row.sees)

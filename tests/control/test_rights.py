@@ -1,15 +1,20 @@
 """Rights: the rows of a compiled snapshot say what a plain reading of the grants says, target by target."""
 
+from typing import Any, NamedTuple
+
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.control.sources import sources
+from tests.control.sources import CONDITIONS, NOW, sources
 from toolgate.control.compiler import Source, compile_all
 from toolgate.control.parts import ANY_URI
 from toolgate.model.catalog import OfferKind
-from toolgate.model.declared import EVERYONE, GrantSpec
+from toolgate.model.declared import EVERYONE, Condition, GrantSpec
+from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Row, Snapshot, Target
 from toolgate.rules import access
+from toolgate.rules.conditions import Facts, judged
 
 
 def glob_matches(glob: str, name: str) -> bool:
@@ -21,6 +26,45 @@ def glob_matches(glob: str, name: str) -> bool:
     return bool(name) and glob[0] in ("?", name[0]) and glob_matches(glob[1:], name[1:])
 
 
+class Asked(NamedTuple):
+    """One call, as far as conditions look at it."""
+
+    arguments: dict[str, Any]
+    client: str | None
+    peer: str
+    now: float
+
+
+calls = st.builds(
+    Asked,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "n": st.sampled_from([1, 1.0, True, 2, 2.5, "1", None]),
+            "who": st.sampled_from([{"name": "alice"}, {"name": "bob"}, {"name": 1}, "alice", None]),
+        },
+    ),
+    st.sampled_from([None, "good-client", "bad-client"]),
+    st.sampled_from(["", "10.1.2.3", "::ffff:10.1.2.3", "192.0.2.1", "fe80::1"]),
+    st.sampled_from([NOW, NOW + 99.9, NOW + 100, NOW + 201]),
+)
+
+
+def passes(condition: Condition, call: Asked) -> bool:
+    """By the definition of each of `CONDITIONS`."""
+    number, who = call.arguments.get("n"), call.arguments.get("who")
+    is_number = type(number) in (int, float)
+    passed = (
+        is_number and number == 1,
+        is_number and number >= 2,
+        who == {"name": "alice"},
+        call.client == "good-client",
+        call.peer.endswith("10.1.2.3"),
+        call.now < 20 * 60,
+    )
+    return passed[CONDITIONS.index(condition)]
+
+
 def names(grant: GrantSpec, kind: OfferKind | None, server: str, name: str) -> bool:
     globs = {OfferKind.TOOL: grant.tools, OfferKind.PROMPT: grant.prompts}.get(
         kind or OfferKind.RESOURCE, grant.resources
@@ -28,16 +72,64 @@ def names(grant: GrantSpec, kind: OfferKind | None, server: str, name: str) -> b
     return any(glob_matches(glob, server) for glob in grant.servers) and any(glob_matches(g, name) for g in globs)
 
 
-def may(grants: list[GrantSpec], target: Target) -> bool:
-    """A plain reading: some allow names it under either of its names, and no deny does."""
-    if target.kind is OfferKind.RESOURCE and target.pattern is not None:
-        known = [(target.server, ANY_URI)]
-    elif target.part == target.server:
-        known = [(target.server, target.name)]
-    else:
-        known = [(target.part, target.public), (target.server, target.name)]
-    named = {grant.effect for grant in grants for where in known if names(grant, target.kind, *where)}
-    return "allow" in named and "deny" not in named
+class Reading:
+    """A plain reading of a source for one principal: target by target, grant by grant."""
+
+    def __init__(self, source: Source, principal: Principal) -> None:
+        mine = {*principal.subjects, EVERYONE}
+        declared = source.declared
+        self.grants = [
+            grant
+            for grant in declared.grants
+            if grant.subject in mine and (grant.expires is None or grant.expires > NOW)
+        ]
+        self.ceiling = next((key.tools for key in declared.keys if f"key:{key.name}" == principal.id), ("*",))
+        self.servers = {spec.name: spec for spec in declared.servers}
+        self.tags = {spec.name: set(spec.tags) for spec in (*declared.servers, *declared.virtual)}
+
+    def _labels(self, target: Target) -> tuple[set[str], str | None]:
+        tags = self.tags[target.part] | self.tags[target.server]
+        override = self.servers[target.server].overrides.get(target.name) if target.kind is OfferKind.TOOL else None
+        return (tags, None) if override is None else (tags | set(override.tags), override.risk)
+
+    def applying(self, target: Target, merged: str) -> list[GrantSpec] | None:
+        """The grants about a target; None where the ceiling keeps it away. `merged` is its name on the aggregate."""
+        if target.kind is OfferKind.TOOL and not any(
+            glob_matches(glob, name) for glob in self.ceiling for name in (target.public, merged)
+        ):
+            return None
+        if target.kind is OfferKind.RESOURCE and target.pattern is not None:
+            known = [(target.server, ANY_URI)]
+        elif target.part == target.server:
+            known = [(target.server, target.name)]
+        else:
+            known = [(target.part, target.public), (target.server, target.name)]
+        tags, risk = self._labels(target)
+        return [
+            grant
+            for grant in self.grants
+            if any(names(grant, target.kind, *where) for where in known)
+            and (not grant.tags or tags & set(grant.tags))
+            and (not grant.risks or risk in grant.risks)
+        ]
+
+
+def may(grants: list[GrantSpec], call: Asked) -> bool:
+    """Some allow counts for the call, and no deny does. A deny without conditions holds until the next compilation."""
+    counting = {
+        grant.effect
+        for grant in grants
+        if all(passes(condition, call) for condition in grant.conditions)
+        and (grant.expires is None or call.now < grant.expires or (grant.effect == "deny" and not grant.conditions))
+    }
+    return "allow" in counting and "deny" not in counting
+
+
+def could(grants: list[GrantSpec]) -> bool:
+    """Some allow is there, and no deny that holds for all calls."""
+    return any(grant.effect == "allow" for grant in grants) and not any(
+        grant.effect == "deny" and not grant.conditions for grant in grants
+    )
 
 
 def targets(snapshot: Snapshot) -> list[Target]:
@@ -55,17 +147,50 @@ def targets(snapshot: Snapshot) -> list[Target]:
     ]
 
 
-@pytest.mark.promise("policy.rows")
-@given(sources)
-def test_rows_say_what_the_grants_say(source: Source):
+def permitted(row: Row, target: Target, call: Asked) -> bool:
+    """As the gate judges it."""
+    if access.allowed(row, target.part, target.bit):
+        return True
+    facts = Facts(lambda: call.arguments, call.client, call.peer, call.now)
+    return access.conditional(row, target.part, target.bit) and judged(row, target.part, target.bit, facts)
+
+
+@pytest.mark.promise("policy.rows", "policy.conditions", "policy.ceilings")
+@given(sources, st.lists(calls, min_size=1, max_size=4))
+def test_rows_say_what_the_grants_say(source: Source, asked: list[Asked]):
+    """What is listed is what some call may use; what a call may use is what grants say of it; deny beats allow; and
+    nothing means nothing."""
     snapshot = compile_all(source).snapshot
+    merged = {(one.part, one.bit): name for name, one in snapshot.endpoints[""].tools.items()}
     assert set(snapshot.rows) == {principal.id for principal in snapshot.principals.values()}
     for principal in snapshot.principals.values():
-        mine = {*principal.subjects, EVERYONE}
-        grants = [grant for grant in source.declared.grants if grant.subject in mine]
-        row = snapshot.rows[principal.id]
+        row, reading = snapshot.rows[principal.id], Reading(source, principal)
         for target in targets(snapshot):
-            assert access.allowed(row, target.part, target.bit) == may(grants, target), (principal.id, target.public)
+            grants = reading.applying(target, merged.get((target.part, target.bit), ""))
+            assert access.listed(row, target.part, target.bit) == (grants is not None and could(grants))
+            for call in asked:
+                expected = grants is not None and may(grants, call)
+                assert permitted(row, target, call) == expected, (principal.id, target.public, call)
+                assert not expected or access.listed(row, target.part, target.bit)
+                assert not expected or target.part in row.sees
+
+
+@pytest.mark.promise("policy.unseen")
+@given(sources)
+def test_of_what_may_not_be_used_nothing_is_seen(source: Source):
+    """A server is there for those alone whom some allow lets use something of it, by its name or that of a server
+    behind it, whether its offers are known or not."""
+    snapshot = compile_all(source).snapshot
+    behind = {spec.name: {one.server for one in spec.offers} for spec in source.declared.virtual}
+    for principal in snapshot.principals.values():
+        row, reading = snapshot.rows[principal.id], Reading(source, principal)
+        assert row.sees <= snapshot.endpoints.keys() - {""}
+        for name in row.sees:
+            named = {name, *behind.get(name, ())}
+            allows = [one for one in reading.grants if one.effect == "allow"]
+            assert any(glob_matches(glob, one) for grant in allows for glob in grant.servers for one in named)
+        if not any(grant.effect == "allow" for grant in reading.grants):
+            assert not row.sees
 
 
 @given(sources)
