@@ -3,10 +3,15 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.promises import PROMISES
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes is the machine's mood; what must be fast has a bound of its own.
+settings.register_profile("toolgate", deadline=None)
+settings.load_profile("toolgate")
 
 
 def require(condition: object, what: str) -> None:

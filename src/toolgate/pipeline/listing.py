@@ -81,10 +81,10 @@ class Listing:
         if raw is None:
             return None
         plain = self._seal.open(jsonrpc.text(raw) or "")
-        if plain is not None:
-            cursor = _decode_cursor(plain)
-            if (cursor.principal, cursor.endpoint, cursor.kind) == (call.principal.id, call.endpoint.name, kind.value):
-                return cursor.last
+        cursor = None if plain is None else _cursor(plain)
+        mine = (call.principal.id, call.endpoint.name, kind.value)
+        if cursor is not None and (cursor.principal, cursor.endpoint, cursor.kind) == mine:
+            return cursor.last
         raise InvalidParams("invalid cursor: start the list again without one")
 
     async def discover(self, call: Call, caller: Caller) -> Result:
@@ -94,6 +94,14 @@ class Listing:
         if call.endpoint.instructions is not None:
             body["instructions"] = call.endpoint.instructions
         return Result(self._modern_head + msgspec.json.encode(body)[1:], Era.MODERN)
+
+
+def _cursor(plain: bytes) -> _Cursor | None:
+    """None for one that another version of ours has sealed."""
+    try:
+        return _decode_cursor(plain)
+    except msgspec.DecodeError:
+        return None
 
 
 def _page(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] | None, *, modern: bool) -> _Page:
