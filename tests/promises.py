@@ -232,7 +232,8 @@ PROMISES: dict[str, Promise] = {
         "SPEC 2026-07-28 schema", "Every request that a client may send in any revision is served, or knowingly is not."
     ),
     "policy.conditions": Promise(
-        "security.md 4.2", "A grant with conditions counts for the calls that pass them all, and what was judged is sent."
+        "security.md 4.2",
+        "A grant with conditions counts for the calls that pass them all, and what was judged is sent.",
     ),
     "policy.ceilings": Promise("model/declared.py", "A key's ceilings only narrow, and an empty one allows nothing."),
     "policy.unseen": Promise(
@@ -442,5 +443,9 @@ PROMISES: dict[str, Promise] = {
     ),
     "answers.owners": Promise(
         "SPEC-DIGEST 9.1", "Each answer goes to whoever asked, also where all clients use the same ids at the same time."
+    ),
+    "changes.rights": Promise(
+        "docs/explanation/security.md",
+        "A stream tells nothing that its key may not see, is narrowed with its rights, and ends with its key.",
     ),
 }
