@@ -19,7 +19,7 @@ from toolgate.model.identity import Principal
 from toolgate.pipeline.listening import MOST_STREAMS, MOST_URIS, Hub, Listen, Stream
 from toolgate.protocol.versions import MODERN
 
-ALL_LISTS = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
+ALL_LISTS: dict[str, Any] = {"toolsListChanged": True, "promptsListChanged": True, "resourcesListChanged": True}
 
 
 class Watched:
