@@ -10,7 +10,7 @@ from toolgate.model.errors import NotAllowed
 from toolgate.model.identity import Principal
 from toolgate.rules import permissions
 from toolgate.rules.directory import LOCAL_HOLDING, Directory, own_holding
-from toolgate.rules.keyholders import holdings_of_key, narrowness, without_owner
+from toolgate.rules.keyholders import capped, holdings_of_key, narrowness, without_owner
 from toolgate.rules.permissions import Holding, explain, may
 from toolgate.rules.scopes import Need, to_read
 
@@ -19,13 +19,15 @@ _MOST_GIVERS = 5
 
 class Actor(msgspec.Struct, frozen=True):
     """`id` is the principal's; `subject` is the person or program that it acts for (`user:`, `service:`), itself where
-    it acts for none. `powerless` says why it holds nothing, where that has a reason of its own."""
+    it acts for none. `expires` is when the key ends that it acts by; `powerless` says why it holds nothing, where that
+    has a reason of its own."""
 
     id: str
     subject: str
     holdings: tuple[Holding, ...]
     now: float
     powerless: str = ""
+    expires: float | None = None
 
     def may(self, need: Need) -> bool:
         return may(self.holdings, need.permission, need.scopes, self.now)
@@ -77,7 +79,8 @@ def _keyholder(directory: Directory, principal: Principal, name: str, now: float
     if reason:
         return Actor(principal.id, subject, (), now, reason)
     own = () if key.owner is None else (own_holding(key.owner),)
-    return Actor(principal.id, subject, (*own, *holdings_of_key(directory, key)), now)
+    holdings = capped((*own, *holdings_of_key(directory, key)), key.expires)
+    return Actor(principal.id, subject, holdings, now, expires=key.expires)
 
 
 def _givers(directory: Directory, scopes: tuple[str, ...], now: float) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """One transaction of changes, each judged before it is made: may the actor, is the record ours to change, is it the
 version that was seen, is it right, and does nobody get more than the actor has."""
 
+import asyncio
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
@@ -10,15 +12,19 @@ from toolgate.control.collections import COLLECTIONS
 from toolgate.control.needs import Edit
 from toolgate.control.registry import Registry
 from toolgate.control.selection import shown
-from toolgate.model.entities import Entity, Stamp
+from toolgate.model.entities import Entity, Key, Stamp
 from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
+from toolgate.rules.facts import Finding
 from toolgate.rules.referrers import referrers
-from toolgate.rules.rising import CONCERNED, rises
+from toolgate.rules.rising import CONCERNED, rise_steps
 from toolgate.rules.scopes import Need
 
 E = TypeVar("E", bound=Entity)
+
+_AT_ONCE = 20
+"""People and keys that are looked at before others get their turn on the loop."""
 
 
 class Desk:
@@ -43,14 +49,14 @@ class Desk:
             current = shown(taken) if self.actor.may_read(self.directory, taken) else None
             raise Conflict(f"there is a {value.KIND} named {value.name!r} already", current)
         self._judge_value(value)
-        self._judge_rise(value, after)
+        await self._judge_rise(value, after)
         return await self._put(value, 0)
 
     async def replace(self, value: E, *, expected: int) -> E:
         """Changes a record. Raises NotFound, NotAllowed, Conflict, Refused."""
         after = self.judge_edit(value, expected=expected)
         self._judge_value(value)
-        self._judge_rise(value, after)
+        await self._judge_rise(value, after)
         return await self._put(value, expected)
 
     async def restrict(self, value: E, *, expected: int) -> E:
@@ -106,16 +112,32 @@ class Desk:
     def _judge_value(self, value: Entity) -> None:
         """Judged against all other records, so that nothing can refer to itself by accident."""
         facts = self.registry.facts(self.directory).about(value)
-        findings = tuple(COLLECTIONS[type(value)].findings(value, facts))
+        findings = (*COLLECTIONS[type(value)].findings(value, facts), *self._outliving(value))
         if findings:
             raise Refused(findings)
 
-    def _judge_rise(self, value: Entity, after: Directory) -> None:
+    def _outliving(self, value: Entity) -> Iterator[Finding]:
+        """A key that ends makes no key that goes on: whoever found it would keep what it gave."""
+        end = self.actor.expires
+        if end is None or not isinstance(value, Key):
+            return
+        known = self.directory.get(Key, value.name)
+        goes_on = value.expires is None or value.expires > end
+        if goes_on and (known is None or known.digest != value.digest or known.expires != value.expires):
+            yield "expires", f"the key that makes it ends first: give {end:g} or less, or use another key"
+
+    async def _judge_rise(self, value: Entity, after: Directory) -> None:
         if not isinstance(value, CONCERNED):
             return
-        for rise in rises(self.directory, after, self.actor.holdings, self.actor.subject, self.actor.now):
+        actor = self.actor
+        steps = rise_steps(self.directory, after, actor.holdings, actor.subject, actor.now)
+        for place, rise in enumerate(steps):
+            if rise is None:
+                if place % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                continue
             why = f"{rise.subject} would gain {rise.permission} by {rise.source}, and nobody can give what they lack: "
-            raise self.actor.refusal(self.directory, Need(rise.permission, rise.scopes), why)
+            raise actor.refusal(self.directory, Need(rise.permission, rise.scopes), why)
 
     def _judge_unused(self, entity: type[Entity], name: str) -> None:
         users = referrers(self.directory, entity, name)

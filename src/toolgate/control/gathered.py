@@ -8,12 +8,13 @@ Who a key stands for is resolved here, once: its owner, the teams that it is in 
 through teams above, and its roles. A key whose owner is deactivated, or that was revoked, is no key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from math import inf
 from typing import TypeVar
 
 import msgspec
 
+from toolgate.control.slices import Pace
 from toolgate.model.declared import (
     Declared,
     GrantSpec,
@@ -31,6 +32,7 @@ from toolgate.rules.referrers import secrets_of
 
 E = TypeVar("E", bound=Entity)
 
+_KEY_UNITS = 3
 _ANSWERING = frozenset({ServerState.LIVE, ServerState.DRAINING})
 
 
@@ -47,21 +49,42 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 def gather(directory: Directory, now: float) -> Gathered:
-    """`directory` holds the records and the file (`directory.declared`)."""
+    """The whole at once. `directory` holds the records and the file (`directory.declared`)."""
+    steps = gather_steps(directory, now)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gathered]:
+    """Yields between slices of a millisecond or two; returns the outcome."""
     file = directory.declared
     findings = tuple(_twice(directory))
     if findings:
         return Gathered(file, findings)
+    pace = Pace()
     servers = [one for one in _by_name(directory, Server) if one.state in _ANSWERING]
     answering = {one.name for one in servers} | {spec.name for spec in file.servers}
     virtual = {one.name: _virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
-    keys = [key for key in _by_name(directory, Key) if _stands(directory, key)]
+    keys: list[KeySpec] = [_filed(directory, key, now) for key in file.keys]
+    for key in _by_name(directory, Key):
+        if _stands(directory, key):
+            keys.append(_key_spec(directory, key, now))
+        if pace.spent(_KEY_UNITS):
+            yield
+    grants: list[GrantSpec] = list(file.grants)
+    for grant in _by_name(directory, Grant):
+        grants.append(grant_spec(grant))
+        if pace.spent(1):
+            yield
     declared = Declared(
         servers=(*file.servers, *map(_server_spec, servers)),
         virtual=(*file.virtual, *(spec for spec in virtual.values() if spec is not None)),
         teams=(*file.teams, *(TeamSpec(team.name, team.description or None) for team in _by_name(directory, Team))),
-        keys=(*(_filed(directory, key, now) for key in file.keys), *(_key_spec(directory, key, now) for key in keys)),
-        grants=(*file.grants, *map(grant_spec, _by_name(directory, Grant))),
+        keys=tuple(keys),
+        grants=tuple(grants),
         withheld={**file.withheld, **dict(_withheld(directory, answering))},
         file=file.file,
     )

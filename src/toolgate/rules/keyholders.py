@@ -7,8 +7,6 @@ from toolgate.rules import permissions
 from toolgate.rules.directory import Directory
 from toolgate.rules.permissions import Holding
 
-EVERYWHERE = ("0.0.0.0/0", "::/0")
-
 
 def without_owner(directory: Directory, teams: Iterable[str]) -> tuple[Holding, ...]:
     """What being in teams gives a key, whoever owns it."""
@@ -31,6 +29,14 @@ def holdings_of_key(directory: Directory, key: Key) -> tuple[Holding, ...]:
     """Without its owner's own name. A revoked or narrowed key is judged by `narrowness`, not here."""
     owned = () if key.owner is None else directory.holdings_of(key.owner)
     return (*owned, *without_owner(directory, key.teams))
+
+
+def capped(holdings: tuple[Holding, ...], expires: float | None) -> tuple[Holding, ...]:
+    """The same for no longer than the key that they are held by."""
+    if expires is None:
+        return holdings
+    ends = ((one, expires if one.expires is None else min(one.expires, expires)) for one in holdings)
+    return tuple(Holding(one.permissions, one.scope, one.source, end) for one, end in ends)
 
 
 def narrowness(directory: Directory, key: Key, now: float) -> str:

@@ -6,12 +6,12 @@ that act for somebody.
 """
 
 from collections.abc import Iterator, Sequence
-from math import inf
+from math import inf, nextafter
 from typing import NamedTuple
 
 from toolgate.model.entities import Binding, Entity, GroupMapping, Key, Role, ServiceAccount, Team, User
 from toolgate.rules.directory import Directory
-from toolgate.rules.keyholders import holdings_of_key
+from toolgate.rules.keyholders import capped, holdings_of_key, narrowness
 from toolgate.rules.permissions import Holding, may
 from toolgate.rules.scopes import of_scope
 
@@ -30,16 +30,29 @@ class Rise(NamedTuple):
 
 def rises(before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float) -> Iterator[Rise]:
     """Every rise that a change brings. `actor` is what the one who makes it holds, `subject` whom that one acts for."""
-    for name, gained in _gains(before, after, subject):
-        scopes = _scopes(before, after, gained.scope)
-        if not scopes:
-            continue
-        until = inf if gained.expires is None else gained.expires
-        for permission in sorted(gained.permissions):
-            # Held now, and still held at the last moment at which what was given is in force.
-            lasting = until if until == inf else max(now, until - 1)
-            if not (may(actor, permission, scopes, now) and may(actor, permission, scopes, lasting)):
-                yield Rise(name, permission, scopes, gained.source)
+    return (rise for rise in rise_steps(before, after, actor, subject, now) if rise is not None)
+
+
+def rise_steps(
+    before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float
+) -> Iterator[Rise | None]:
+    """The same, with None after each person, account and key that was looked at, so that others get their turn."""
+    for gains in _gains(before, after, actor, subject, now):
+        for name, gained in gains:
+            yield from _rises(before, after, actor, name, gained, now)
+        yield None
+
+
+def _rises(
+    before: Directory, after: Directory, actor: Sequence[Holding], name: str, gained: Holding, now: float
+) -> Iterator[Rise]:
+    scopes = _scopes(before, after, gained.scope)
+    until = inf if gained.expires is None else gained.expires
+    # Held now, and still held at the last moment at which what was given is in force.
+    lasting = until if until == inf else max(now, nextafter(until, -inf))
+    for permission in sorted(gained.permissions) if scopes else ():
+        if not (may(actor, permission, scopes, now) and may(actor, permission, scopes, lasting)):
+            yield Rise(name, permission, scopes, gained.source)
 
 
 def _scopes(before: Directory, after: Directory, scope: str) -> tuple[str, ...]:
@@ -50,18 +63,28 @@ def _scopes(before: Directory, after: Directory, scope: str) -> tuple[str, ...]:
     return of_scope(before if kind == "team" else after, scope)
 
 
-def _gains(before: Directory, after: Directory, actor: str) -> Iterator[tuple[str, Holding]]:
+def _gains(
+    before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float
+) -> Iterator[Iterator[tuple[str, Holding]]]:
+    """What each gains, one after the other."""
     accounts = [f"user:{name}" for name in after.all(User)] + [f"service:{name}" for name in after.all(ServiceAccount)]
     for account in accounts:
-        yield from _new(account, before.holdings_of(account), after.holdings_of(account))
+        yield _new(account, before.holdings_of(account), after.holdings_of(account))
     for key in after.all(Key).values():
         known = before.get(Key, key.name)
         if known is None or known.digest != key.digest:
             # Whoever makes a secret for somebody else can act as that one.
-            had = before.holdings_of(actor) if key.owner == actor else ()
+            had = actor if key.owner == subject else ()
         else:
-            had = holdings_of_key(before, known)
-        yield from _new(f"key:{key.name}", had, holdings_of_key(after, key))
+            had = _power(before, known, now)
+        yield _new(f"key:{key.name}", had, _power(after, key, now))
+
+
+def _power(directory: Directory, key: Key, now: float) -> tuple[Holding, ...]:
+    """What a key has, and for how long: one that is narrowed, revoked or has expired has nothing."""
+    if narrowness(directory, key, now):
+        return ()
+    return capped(holdings_of_key(directory, key), key.expires)
 
 
 def _new(subject: str, had: Sequence[Holding], has: Sequence[Holding]) -> Iterator[tuple[str, Holding]]:

@@ -23,7 +23,8 @@ def load(data: Path, given: str | None = None) -> KeyRing:
     if given is not None:
         return _parse(given, "the key ring of the environment")
     path = data / FILE
-    make_private(path, key_ring.render(KeyRing((_new(),))).encode("ascii"))
+    if not path.exists():
+        make_private(path, key_ring.render(KeyRing((_new(),))).encode("ascii"))
     return _parse(read_private(path).decode("ascii", "replace"), str(path))
 
 

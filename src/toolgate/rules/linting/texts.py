@@ -52,8 +52,8 @@ _STRONG: tuple[tuple[str, str], ...] = (
         "names places where keys and passwords lie",
     ),
     (
-        r"(?i)\b(send|post|upload|forward|include|append|pass|attach)\b.{0,60}\b(conversation|chat history|system prompt"
-        r"|previous messages|api[ _-]?keys?|passwords?|credentials|private keys?|environment variables)\b",
+        r"(?i)\b(send|post|upload|forward|include|append|pass|attach)\b.{0,60}\b(conversation|chat history"
+        r"|system prompt|previous messages|api[ _-]?keys?|passwords?|credentials|private keys?|environment variables)\b",
         "asks for the conversation or for secrets",
     ),
 )
