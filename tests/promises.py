@@ -244,21 +244,30 @@ PROMISES: dict[str, Promise] = {
         "Every error has one code and status in either era, and the page of errors is the table.",
     ),
     "records.kept": Promise(
-        "model/entities.py", "Every kind of record comes back as it was written, from both databases."
+        "docs/decisions/0011-records-in-one-table.md",
+        "Every kind of record comes back as it was written, from both databases.",
     ),
     "records.versions": Promise(
-        "model/entities.py", "Whoever changes what they did not see gets a conflict, with the record as it is now."
+        "docs/decisions/0011-records-in-one-table.md",
+        "Whoever changes what they did not see gets a conflict, with the record as it is now.",
     ),
-    "records.whole": Promise("ports.py", "A transaction of records happens as a whole or not at all."),
+    "records.whole": Promise(
+        "docs/decisions/0011-records-in-one-table.md", "A transaction of records happens as a whole or not at all."
+    ),
     "records.audit": Promise(
-        "model/entities.py", "Every change is in the audit, with its author and what was before, and without secrets."
+        "docs/decisions/0011-records-in-one-table.md",
+        "Every change is in the audit, with its author and what was before, and without secrets.",
     ),
     "records.order": Promise(
-        "model/entities.py", "Writers come one after another, and `seq` grows in the order in which they commit."
+        "docs/decisions/0011-records-in-one-table.md",
+        "Writers come one after another, and `seq` grows in the order in which they commit.",
     ),
-    "records.told": Promise("ports.py", "Who waits for a change is woken within a second, whichever process made it."),
+    "records.told": Promise(
+        "docs/decisions/0011-records-in-one-table.md",
+        "Who waits for a change is woken within a second, whichever process made it.",
+    ),
     "records.outlive-kill": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "Killed at any moment, no acknowledged write is lost and none is there by half.",
     ),
     "deadlines.punctual": Promise(
@@ -308,15 +317,15 @@ PROMISES: dict[str, Promise] = {
         "docs/how-to/connect-a-client.md", "The key is written into no client's file and onto no command line."
     ),
     "records.recover": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "A full disk or a dead database refuses with a sentence that says so, and is used again when it is back.",
     ),
     "records.safe-file": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "The file of records is for its owner, on a local disk, and takes no write when it was replaced.",
     ),
     "records.no-password": Promise(
-        "docs/explanation/architecture.md", "The database's password is in no error, no log and no repr."
+        "docs/decisions/0011-records-in-one-table.md", "The database's password is in no error, no log and no repr."
     ),
     "pools.safe": Promise(
         "docs/explanation/sessions.md",
@@ -424,28 +433,32 @@ PROMISES: dict[str, Promise] = {
         "docs/reference/api.md", "The API answers nothing that its OpenAPI document does not list, and never with 5xx."
     ),
     "records.migrated": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "Both databases are migrated from every revision to the same tables, all at once or not at all.",
     ),
     "records.newer": Promise(
-        "docs/explanation/architecture.md", "What a newer version wrote is refused, and never read by half."
+        "docs/decisions/0011-records-in-one-table.md", "What a newer version wrote is refused, and never read by half."
     ),
     "records.copied": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "A copy to another database is the same installation with all its records and changes, or nothing.",
     ),
     "records.backup": Promise(
-        "docs/explanation/architecture.md",
+        "docs/decisions/0011-records-in-one-table.md",
         "A backup is one file for its owner, made while Toolgate runs, and is checked before it replaces anything.",
     ),
     "records.counted": Promise(
         "docs/explanation/records.md", "A record that is lost is counted, and a sink that fails harms no other."
     ),
     "answers.owners": Promise(
-        "SPEC-DIGEST 9.1", "Each answer goes to whoever asked, also where all clients use the same ids at the same time."
+        "SPEC-DIGEST 9.1",
+        "Each answer goes to whoever asked, also where all clients use the same ids at the same time.",
     ),
     "changes.rights": Promise(
         "docs/explanation/security.md",
         "A stream tells nothing that its key may not see, is narrowed with its rights, and ends with its key.",
+    ),
+    "lists.readable": Promise(
+        "docs/explanation/security.md", "A definition that breaks the schema costs no client the whole merged list."
     ),
 }

@@ -3,14 +3,14 @@
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.control.sources import CONDITIONS, NOW, sources
+from tests.control.sources import CONDITIONS, NOW, definition, discovery, run_one, sources
 from toolgate.control.compiler import Source, compile_all
 from toolgate.control.parts import ANY_URI
-from toolgate.model.catalog import OfferKind
-from toolgate.model.declared import EVERYONE, Condition, GrantSpec
+from toolgate.model.catalog import Offer, OfferKind
+from toolgate.model.declared import EVERYONE, Condition, Declared, GrantSpec, KeySpec, ServerSpec
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Row, Snapshot, Target
 from toolgate.rules import access
@@ -160,6 +160,38 @@ def permitted(row: Row, target: Target, call: Asked) -> bool:
 def test_rows_say_what_the_grants_say(source: Source, asked: list[Asked]):
     """What is listed is what some call may use; what a call may use is what grants say of it; deny beats allow; and
     nothing means nothing."""
+    check_rows(source, asked)
+
+
+@st.composite
+def dense(draw: st.DrawFn) -> Source:
+    """One server and one key, and grants that meet: most are about the same tools, and depend on the call."""
+    grant = st.builds(
+        GrantSpec,
+        st.just(EVERYONE),
+        st.sampled_from(["allow", "deny"]),
+        st.just(("*",)),
+        st.sampled_from([("*",), ("x*",), ("y",)]),
+        conditions=st.lists(st.sampled_from(CONDITIONS), max_size=2).map(tuple),
+        expires=st.sampled_from([None, NOW + 100]),
+    )
+    offered = tuple(Offer(OfferKind.TOOL, name, definition(OfferKind.TOOL, name)) for name in ("x", "xy", "y"))
+    declared = Declared(
+        servers=(ServerSpec("a", "echo", {}),),
+        keys=(KeySpec("k", b"k"),),
+        grants=tuple(draw(st.lists(grant, min_size=1, max_size=4))),
+    )
+    return Source(declared, {"a": discovery(offered)}, {}, {"a": run_one}, None, NOW)
+
+
+@pytest.mark.promise("policy.rows", "policy.conditions")
+@settings(max_examples=300)
+@given(dense(), st.lists(calls, min_size=2, max_size=5))
+def test_deny_beats_allow_call_by_call(source: Source, asked: list[Asked]):
+    check_rows(source, asked)
+
+
+def check_rows(source: Source, asked: list[Asked]) -> None:
     snapshot = compile_all(source).snapshot
     merged = {(one.part, one.bit): name for name, one in snapshot.endpoints[""].tools.items()}
     assert set(snapshot.rows) == {principal.id for principal in snapshot.principals.values()}
