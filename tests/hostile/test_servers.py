@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.hostile.lies import LIES
@@ -166,10 +167,12 @@ def test_a_client_that_reads_nothing_slows_no_other(gateway: Gateway):
     sent["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = "debug"
     host = gateway.url.removeprefix("http://")
     data = modern(host, sent, key=gateway.keys["alice"], target="/servers/hostile/mcp")
+    process = psutil.Process(gateway.process.pid)
+    before = process.memory_info().rss
     with Raw(gateway.url, receive_buffer=4096) as deaf, Raw(gateway.url, receive_buffer=4096) as deafer:
         deaf.send(data)
         deafer.send(data)
         for number in range(300):
-            assert outcome(call(gateway, "neighbour", "fine", text=str(number)))["result"]["content"][0]["text"] == str(
-                number
-            )
+            answer = outcome(call(gateway, "neighbour", "fine", text=f"{number}"))
+            assert answer["result"]["content"][0]["text"] == f"{number}"
+    assert process.memory_info().rss - before < 32 * 1024 * 1024
