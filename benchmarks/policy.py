@@ -46,7 +46,8 @@ def grant(number: int, names: list[str]) -> GrantSpec:
     subjects = (f"team:team-{number % TEAMS}", f"user:{number}", f"role:role-{number % 20}")
     tests = (Condition(argument="query", prefix="a"),) if number % 10 == 0 else ()
     return GrantSpec(
-        subjects[number % 3], "deny" if number % 8 == 7 else "allow", (names[number % SERVERS], names[-1 - number % 97]),
+        subjects[number % 3], "deny" if number % 8 == 7 else "allow",
+        (names[number % SERVERS], names[-1 - number % 97]),
         ("*",) if number % 2 else ("tool_*1", "tool_*2"), tags=("tag-1", "tag-2") if number % 9 == 4 else (),
         conditions=tests, name=f"grant-{number}",
     )  # fmt: skip
