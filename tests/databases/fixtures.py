@@ -18,6 +18,7 @@ from toolgate.stores import records
 from toolgate.stores.clock import SystemClock
 
 TEMPLATE = "migrated"
+SHARED = "shared"
 
 
 @dataclass(frozen=True)
@@ -80,31 +81,50 @@ async def empty_postgres(postgres: Postgres, tmp_path: Path) -> AsyncGenerator[P
 
 @pytest.fixture
 async def migrated_postgres(postgres: Postgres, tmp_path: Path) -> AsyncGenerator[Place]:
-    """A database of its own, copied from one that was migrated once."""
+    """A database of the test's own, copied from one that was migrated once."""
     name = f"t_{secrets.token_hex(6)}"
-    if not await postgres.run(f"SELECT 1 FROM pg_database WHERE datname = '{TEMPLATE}'"):
-        await postgres.run(f"CREATE DATABASE {TEMPLATE}")
-        async with Place("postgres", tmp_path, postgres.url(TEMPLATE), postgres).open():
-            pass
-    await postgres.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    await postgres.run(f"CREATE DATABASE {name} TEMPLATE {await _migrated(postgres, tmp_path, TEMPLATE)}")
     yield Place("postgres", tmp_path, postgres.url(name), postgres)
     await postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture
+async def emptied_postgres(postgres: Postgres, tmp_path: Path) -> Place:
+    """One database for many tests, emptied before each; for those that change rows only."""
+    await _migrated(postgres, tmp_path, SHARED)
+    await postgres.run("TRUNCATE record, change, idempotency", "UPDATE meta SET seq = 0", database=SHARED)
+    return Place("postgres", tmp_path, postgres.url(SHARED), postgres)
+
+
+async def _migrated(postgres: Postgres, data: Path, name: str) -> str:
+    """The database of this name, made when it is first asked for."""
+    if not await postgres.run(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):
+        await postgres.run(f"CREATE DATABASE {name}")
+        async with Place("postgres", data, postgres.url(name), postgres).open():
+            pass
+    return name
+
+
+def _each(request: pytest.FixtureRequest, data: Path, postgres: str) -> Place:
+    return Place("sqlite", data, None) if request.param == "sqlite" else request.getfixturevalue(postgres)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Each kind of database, ready for use."""
-    if request.param == "sqlite":
-        return Place("sqlite", tmp_path, None)
-    return request.getfixturevalue("migrated_postgres")
+    """Each kind of database, ready for use, without records."""
+    return _each(request, tmp_path, "emptied_postgres")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def own_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """The same, for a test that changes tables or settings."""
+    return _each(request, tmp_path, "migrated_postgres")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def empty_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Each kind of database, with nothing in it."""
-    if request.param == "sqlite":
-        return Place("sqlite", tmp_path, None)
-    return request.getfixturevalue("empty_postgres")
+    return _each(request, tmp_path, "empty_postgres")
 
 
 @pytest.fixture

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from tests.databases.fixtures import empty_place, empty_postgres, migrated_postgres, place, postgres, store
+from tests.databases.fixtures import (
+    emptied_postgres,
+    empty_place,
+    empty_postgres,
+    migrated_postgres,
+    own_place,
+    place,
+    postgres,
+    store,
+)
 
-__all__ = ["empty_place", "empty_postgres", "migrated_postgres", "place", "postgres", "store"]
+__all__ = [
+    "emptied_postgres",
+    "empty_place",
+    "empty_postgres",
+    "migrated_postgres",
+    "own_place",
+    "place",
+    "postgres",
+    "store",
+]

@@ -13,7 +13,7 @@ from tests.databases.fixtures import Place
 from tests.databases.writer import check
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = 12
+KILLS = 8
 
 
 @pytest.mark.skipif(os.name != "posix", reason="forks")

