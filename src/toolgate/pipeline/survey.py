@@ -1,5 +1,6 @@
 """Discovery of one upstream: every list that its capabilities promise, page by page, within bounds."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -11,6 +12,8 @@ from toolgate.protocol import jsonrpc
 from toolgate.protocol.faults import METHOD_NOT_FOUND
 from toolgate.protocol.offers import CAPABILITY, LIST_METHODS, MAX_OFFERS, MAX_PAGES, MAX_TEMPLATES, page
 from toolgate.protocol.southbound import Introduction
+
+logger = logging.getLogger(__name__)
 
 Ask = Callable[[str, Fields], Awaitable[bytes]]
 """Puts one request of our own to the server and returns the result object. Raises UpstreamError or UpstreamFailed."""
@@ -46,6 +49,12 @@ async def _list(ask: Ask, kind: OfferKind, server: str, max_bytes: int) -> list[
             raise UpstreamFailed(f"server {server!r} refused {method}: {error.message[:200]}") from None
         size += len(body)
         found = page(kind, jsonrpc.fields(body, "result"), server)
+        if found.left_out:
+            logger.warning(
+                "server %s: left out, because no client could read them: %s",
+                server,
+                ", ".join(name[:100] for name in found.left_out[:10]),
+            )
         offers += found.offers
         if len(offers) > most or size > 4 * max_bytes:
             raise UpstreamFailed(f"server {server!r} lists more with {method} than can be taken ({most} at most)")

@@ -8,6 +8,7 @@ from toolgate.model.call import Fields
 from toolgate.model.catalog import Offer, OfferKind
 from toolgate.model.errors import UpstreamFailed
 from toolgate.protocol import jsonrpc
+from toolgate.protocol.definitions import mended
 
 MAX_OFFERS = 20_000
 MAX_PAGES = 1_000
@@ -36,15 +37,17 @@ _decode_list = msgspec.json.Decoder(list[Fields]).decode
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of one list. `cursor` is the raw `nextCursor`; None on the last page."""
+    """One page of one list. `cursor` is the raw `nextCursor`; None on the last page. `left_out` are the names of
+    definitions that cannot be passed on."""
 
     offers: tuple[Offer, ...]
     cursor: msgspec.Raw | None
+    left_out: tuple[str, ...] = ()
 
 
 def page(kind: OfferKind, result: Fields, server: str) -> Page:
     """Reads the result of one list request. Raises UpstreamFailed when it is no such list. Definitions without a name
-    of their own are left out: nobody could call them."""
+    of their own are left out, since nobody could call them; so are those that no client could read."""
     raw = result.get(kind.value)
     try:
         definitions = _decode_list(raw if raw is not None else b"null")
@@ -54,9 +57,15 @@ def page(kind: OfferKind, result: Fields, server: str) -> Page:
         ) from None
     member = _IDENTITY.get(kind, "name")
     offers: list[Offer] = []
+    left_out: list[str] = []
     for definition in definitions:
         name = jsonrpc.text(definition.get(member))
-        if name:
-            offers.append(Offer(kind, name, definition))
+        if not name:
+            continue
+        readable = mended(kind, name, definition)
+        if readable is None:
+            left_out.append(name)
+        else:
+            offers.append(Offer(kind, name, readable))
     cursor = result.get("nextCursor")
-    return Page(tuple(offers), None if cursor is None or jsonrpc.text(cursor) is None else cursor)
+    return Page(tuple(offers), None if cursor is None or jsonrpc.text(cursor) is None else cursor, tuple(left_out))
