@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
+
+import msgspec
 
 from toolgate import __version__, extensions
 from toolgate.admin.api import Api
@@ -11,6 +14,7 @@ from toolgate.admin.paths import BASE
 from toolgate.admin.problems import problem, problem_of
 from toolgate.assembly.line import Line
 from toolgate.control.administration import Administration
+from toolgate.control.gathered import gather
 from toolgate.control.keys import Keys
 from toolgate.control.registry import Registry
 from toolgate.control.servers import Servers
@@ -20,10 +24,13 @@ from toolgate.edge.asgi import Area
 from toolgate.edge.endpoint import bearer
 from toolgate.edge.guards import Guards
 from toolgate.edge.request import Request, Responder
+from toolgate.model.catalog import Discovery
 from toolgate.model.declared import Declared
-from toolgate.model.errors import Fault
+from toolgate.model.entities import Server, ServerState
+from toolgate.model.errors import Fault, Refused, ToolgateError
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.ports import Store
+from toolgate.rules.directory import Directory
 from toolgate.rules.key_ring import KeyRing
 
 Opening = Callable[[Line], Uses]
@@ -31,10 +38,16 @@ Opening = Callable[[Line], Uses]
 
 
 def over(
-    store: Store, pepper: bytes, ring: Callable[[], KeyRing], file: Callable[[], Declared] | None = None
+    store: Store,
+    pepper: bytes,
+    ring: Callable[[], KeyRing],
+    file: Callable[[], Declared] | None = None,
+    *,
+    probing: bool = False,
 ) -> Opening:
     """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets;
-    `file` is what the file declares, where the line serves more than that."""
+    `file` is what the file declares, where the line serves more than that. With `probing`, a server is connected to
+    before it is registered."""
 
     def opening(line: Line) -> Uses:
         registry = Registry(
@@ -47,9 +60,23 @@ def over(
             },
         )
         records = Administration(registry)
-        return Uses(records, Keys(records, pepper, os.urandom), Vault(records, ring, os.urandom), Servers(records))
+        probe = partial(_probed, line) if probing else None
+        return Uses(
+            records, Keys(records, pepper, os.urandom), Vault(records, ring, os.urandom), Servers(records, probe)
+        )
 
     return opening
+
+
+async def _probed(line: Line, server: Server) -> Discovery:
+    """Raises Refused: a server that cannot be used as it is described is not registered."""
+    served = msgspec.structs.replace(server, state=ServerState.LIVE)
+    (spec,) = gather(Directory((served,), Declared()), line.clock.now()).declared.servers
+    try:
+        return await line.catalog.probe(spec)
+    except ToolgateError as error:
+        step = "see that it runs and that this is right, then register it"
+        raise Refused((("settings", f"the server cannot be used: {error}: {step}"),)) from None
 
 
 class ApiArea:

@@ -40,7 +40,7 @@ async def open_records(
     async with records.open(records.Config(settings.database), toolbox) as store:
         gathering = Gathering(store, toolbox.clock, ring, declared)
         await gathering.begin()
-        yield Kept(over(store, data.key_pepper, ring, lambda: gathering.file), gathering)
+        yield Kept(over(store, data.key_pepper, ring, lambda: gathering.file, probing=True), gathering)
 
 
 def toolbox_of(data: Path, environment: Mapping[str, str]) -> Toolbox:

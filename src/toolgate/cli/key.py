@@ -1,41 +1,75 @@
-"""`toolgate key`: makes keys. What is declared of a key is its digest; the key itself is shown once, kept nowhere."""
+"""`toolgate key`: makes, rotates and revokes keys. A key is shown once; what is kept of it is its digest."""
 
+import os
 import re
 import secrets
+from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
+from toolgate.cli.event_loop import run
 from toolgate.cli.output import Form, say, write, write_value
-from toolgate.cli.reaching import directory
-from toolgate.model.errors import ConfigError
+from toolgate.cli.reaching import DataDirOption, directory
+from toolgate.cli.records import fields
+from toolgate.cli.records.commands import (
+    Name,
+    Output,
+    add_change,
+    add_common,
+    api,
+    application,
+    shown_conflicts,
+)
+from toolgate.client.administration import Administration, Minted, plain, record
+from toolgate.client.place import NotRunning, Place, find
+from toolgate.model.entities import Key
+from toolgate.model.errors import ConfigError, UpstreamFailed
 from toolgate.rules import keys
 from toolgate.stores.data_dir import open_data_dir
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = application()
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 @app.callback()
 def key() -> None:
-    """Makes keys."""
+    """Makes, rotates and revokes keys."""
 
 
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Its name in toolgate.yaml.")] = "new-key",
     team: Annotated[list[str] | None, typer.Option("--team", "-t", help="A team of its; may be given again.")] = None,
-    output: Annotated[Form, typer.Option("--output", "-o", help="The form of what is printed.")] = Form.TABLE,
-    data_dir: Annotated[
-        str | None, typer.Option("--data-dir", "--data", metavar="DIR", help="The installation that it is for.")
+    given: Annotated[
+        list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
+    file: Annotated[
+        bool, typer.Option("--file", help="For toolgate.yaml, also where a gateway keeps records.")
+    ] = False,
+    output: Output = Form.TABLE,
+    data_dir: DataDirOption = None,
 ) -> None:
-    """Makes a key, prints it once, and the lines that declare it."""
+    """Makes a key and prints it once. A running gateway keeps its record; else, the lines that declare it in
+    toolgate.yaml are printed, too."""
     for word, what in ((name, "key"), *((each, "team") for each in team or ())):
         if not _NAME.fullmatch(word):
             raise ConfigError((f"{word[:60]!r} is no name of a {what}: 1 to 40 of a-z, 0-9 and -",))
-    data = open_data_dir(directory(data_dir))
+    values = fields.read(Key, given or [])
+    reached = None if file else _running(data_dir)
+    if reached is not None:
+        _announce(run(_minted(reached, record(Key, {"name": name, "teams": team or [], **values}))), output)
+        return
+    if values:
+        raise ConfigError(("--set is for a gateway that keeps records, and none runs here",))
+    _declare(name, team, output, directory(data_dir))
+
+
+def _declare(name: str, team: list[str] | None, output: Form, location: Path) -> None:
+    """A key for toolgate.yaml: its digest is made with the pepper of that data directory."""
+    data = open_data_dir(location)
     made = keys.mint(secrets.token_bytes(keys.ENTROPY_BYTES))
     entry: dict[str, Any] = {"digest": keys.digest(data.key_pepper, made.encode()).hex()}
     if team:
@@ -53,3 +87,63 @@ def new(
     if team:
         write(f"    teams: [{', '.join(team)}]")
     say("\nIt may do nothing until `grants` name it, or one of its teams.")
+
+
+@app.command()
+def rotate(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
+    """Gives a key another secret and prints it once; the one before is refused from now on."""
+    _announce(run(_rotated(name, data_dir)), output)
+
+
+@app.command()
+def revoke(name: Name, data_dir: DataDirOption = None) -> None:
+    """Refuses a key from now on, for ever. Its record stays."""
+    run(_revoked(name, data_dir))
+    say(f"the key {name} is revoked")
+
+
+add_common(app, Key, ("name", "owner", "teams", "expires", "revoked"))
+add_change(app, Key)
+
+
+def _running(data_dir: str | None) -> Place | None:
+    """The gateway that is meant, if one runs and keeps records."""
+    try:
+        place = find(directory(data_dir), os.environ)
+    except NotRunning:
+        return None
+    return place if run(_keeps_records(place)) else None
+
+
+async def _keeps_records(place: Place) -> bool:
+    async with Administration(place) as reached:
+        try:
+            await reached.me()
+        except UpstreamFailed:
+            return False
+    return True
+
+
+async def _minted(place: Place, value: Key) -> Minted:
+    async with Administration(place) as reached, shown_conflicts(value):
+        return await reached.mint(value)
+
+
+async def _rotated(name: str, data_dir: str | None) -> Minted:
+    async with api(data_dir) as reached:
+        seen = await reached.get(Key, name)
+        async with shown_conflicts(seen):
+            return await reached.rotate(name, version=seen.stamp.version)
+
+
+async def _revoked(name: str, data_dir: str | None) -> Key:
+    async with api(data_dir) as reached:
+        return await reached.revoke(name)
+
+
+def _announce(made: Minted, output: Form) -> None:
+    if output is not Form.TABLE:
+        write_value({**plain(made.key), "key": made.clear, "stamp": msgspec.to_builtins(made.key.stamp)}, output)
+        return
+    write(made.clear)
+    say("This key is shown once: only its digest is kept.")

@@ -10,7 +10,7 @@ from toolgate import settings
 from toolgate.cli.exit_codes import NOT_READY
 from toolgate.cli.output import say
 from toolgate.client.gateway import Gateway
-from toolgate.client.place import NotRunning, data_directory, find
+from toolgate.client.place import NotRunning, Place, data_directory, find
 
 DataDirOption = Annotated[
     str | None, typer.Option("--data-dir", "--data", metavar="DIR", help="The data directory of the running gateway.")
@@ -25,8 +25,13 @@ def directory(data_dir: str | None) -> Path:
 
 def gateway(data_dir: str | None) -> Gateway:
     """The gateway that is meant. Raises ConfigError; when none runs, the command ends (3, not ready)."""
+    return Gateway(place(data_dir))
+
+
+def place(data_dir: str | None) -> Place:
+    """Where that gateway is, and the key for it. Raises ConfigError, as `gateway` does."""
     try:
-        return Gateway(find(directory(data_dir), os.environ))
+        return find(directory(data_dir), os.environ)
     except NotRunning as fault:
         say(fault.message)
         raise typer.Exit(NOT_READY) from None

@@ -10,7 +10,7 @@ from typing import Any
 from toolgate.control.parts import Run
 from toolgate.model.catalog import ChangeKind, Discovery
 from toolgate.model.declared import ServerSpec
-from toolgate.model.errors import Fault, ToolgateError
+from toolgate.model.errors import Fault, ToolgateError, UpstreamFailed
 from toolgate.model.identity import Grant
 from toolgate.ports import Upstream
 
@@ -47,6 +47,10 @@ class Opened:
         self.note: str | None = "its discovery has not ended yet"
         self.settled = asyncio.Event()
         self._grant = grant
+
+    async def discovered(self) -> Discovery:
+        """What the server offers now, whatever is known."""
+        return await self.upstream.discover(self._grant)
 
     async def supervise(self, changed: Callable[[], None], updated: Updated) -> None:
         """Until cancelled. `changed()` when discovery found something new.
@@ -168,6 +172,15 @@ class Catalog:
             if name not in self._lives:
                 self._lives[name] = (spec, asyncio.create_task(self._live(spec), name=f"server {name}"))
         self._changed()
+
+    async def probe(self, spec: ServerSpec) -> Discovery:
+        """What a server offers that is not one of the open ones; it is closed again. Raises ToolgateError."""
+        async with self._open_server(spec) as opened:
+            try:
+                async with asyncio.timeout(DISCOVERY_TIMEOUT):
+                    return await opened.discovered()
+            except TimeoutError:
+                raise UpstreamFailed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s") from None
 
     def reopen(self, names: frozenset[str]) -> None:
         """Has these servers opened anew by the next `apply`, although their specs are as they were."""

@@ -1,0 +1,1 @@
+"""Commands that change records of a running gateway, through its API."""

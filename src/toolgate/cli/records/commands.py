@@ -1,0 +1,153 @@
+"""What every kind of record has as commands: add, list, show, set, remove. One table of columns per kind is enough."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from toolgate.cli.event_loop import run
+from toolgate.cli.exit_codes import ERROR
+from toolgate.cli.output import Form, say, write, write_table, write_value
+from toolgate.cli.reaching import DataDirOption, place
+from toolgate.cli.records import fields
+from toolgate.client.administration import Administration, plain, record
+from toolgate.model.entities import Entity
+from toolgate.model.errors import Conflict
+
+Output = Annotated[Form, typer.Option("--output", "-o", help="The form of what is printed.")]
+Name = Annotated[str, typer.Argument(help="Its name.")]
+Given = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", help="Fields; lists take commas.")]
+Filters = Annotated[
+    list[str] | None, typer.Option("--filter", "-f", metavar="FIELD=VALUE", help="Only those; may be given again.")
+]
+
+
+def application() -> typer.Typer:
+    return typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@asynccontextmanager
+async def api(data_dir: str | None) -> AsyncGenerator[Administration]:
+    """The API of the gateway that is meant."""
+    async with Administration(place(data_dir)) as reached:
+        yield reached
+
+
+@asynccontextmanager
+async def shown_conflicts(seen: Entity | None) -> AsyncGenerator[None]:
+    """Ends the command (1) where somebody else was faster, with what is different now."""
+    try:
+        yield
+    except Conflict as conflict:
+        say(str(conflict))
+        if seen is not None and isinstance(conflict.current, Entity):
+            for line in fields.difference(plain(seen), plain(conflict.current)):
+                say(line)
+        raise typer.Exit(ERROR) from None
+
+
+def show(value: Entity, output: Form) -> None:
+    """One record, with its stamp."""
+    whole = {**plain(value), "stamp": msgspec.to_builtins(value.stamp)}
+    if output is not Form.TABLE:
+        write_value(whole, output)
+        return
+    for name, one in whole.items():
+        if name != "stamp" and one not in (None, "", (), [], {}):
+            write(f"{name:<14}{fields.cell(one)}")
+    write(f"{'version':<14}{value.stamp.version}")
+    if value.stamp.managed_by:
+        write(f"{'managed by':<14}{value.stamp.managed_by}")
+
+
+def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:
+    """`list`, `show` and `remove`."""
+
+    @app.command("list", help=f"Lists every {entity.KIND} that you may see.")
+    def list_(filters: Filters = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
+        found = run(_listed(entity, filters or [], data_dir))
+        if output is not Form.TABLE:
+            write_value([{**plain(one), "stamp": msgspec.to_builtins(one.stamp)} for one in found], output)
+            return
+        rows = [[fields.cell(plain(one).get(column)) for column in columns] for one in found]
+        write_table([column.upper() for column in columns], rows)
+
+    @app.command("show", help=f"Shows one {entity.KIND}.")
+    def show_(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
+        show(run(_got(entity, name, data_dir)), output)
+
+    _ = (list_, show_)
+    _add_removal(app, entity)
+
+
+def add_change(app: typer.Typer, entity: type[Entity]) -> None:
+    """`set`, for the kinds whose fields are all that there is to them."""
+
+    @app.command("set", help=f"Changes fields of a {entity.KIND}.")
+    def set_(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
+        show(run(change(entity, name, fields.read(entity, given or []), data_dir)), output)
+
+    _ = set_
+
+
+def _add_removal(app: typer.Typer, entity: type[Entity]) -> None:
+    @app.command("remove", help=f"Removes a {entity.KIND} that nothing refers to.")
+    def remove(name: Name, data_dir: DataDirOption = None) -> None:
+        run(_removed(entity, name, data_dir))
+        say(f"the {entity.KIND} {name} is removed")
+
+    _ = remove
+
+
+def add_creation(app: typer.Typer, entity: type[Entity]) -> None:
+    """`add`, for the kinds that are made of nothing but their fields."""
+
+    @app.command("add", help=f"Makes a {entity.KIND}.")
+    def add(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
+        value = record(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
+        show(run(created(value, data_dir)), output)
+
+    _ = add
+
+
+def complete(entity: type[Entity], values: dict[str, Any]) -> dict[str, Any]:
+    """Raises typer.BadParameter for a field that the kind cannot be without."""
+    missing = [
+        field.name for field in msgspec.structs.fields(entity) if field.required and field.name not in ("name", *values)
+    ]
+    if missing:
+        raise typer.BadParameter(f"a {entity.KIND} needs {' and '.join(f'{name}=...' for name in missing)}")
+    return values
+
+
+async def created(value: Entity, data_dir: str | None) -> Entity:
+    async with api(data_dir) as reached, shown_conflicts(value):
+        return await reached.create(value)
+
+
+async def change(entity: type[Entity], name: str, values: dict[str, Any], data_dir: str | None) -> Entity:
+    """Changes these fields of what is there."""
+    async with api(data_dir) as reached:
+        seen = await reached.get(entity, name)
+        async with shown_conflicts(seen):
+            return await reached.patch(entity, name, values, version=seen.stamp.version)
+
+
+async def _listed(entity: type[Entity], filters: list[str], data_dir: str | None) -> list[Entity]:
+    pairs = [item.partition("=") for item in filters]
+    async with api(data_dir) as reached:
+        return [one async for one in reached.each(entity, {name: value for name, _, value in pairs})]
+
+
+async def _got(entity: type[Entity], name: str, data_dir: str | None) -> Entity:
+    async with api(data_dir) as reached:
+        return await reached.get(entity, name)
+
+
+async def _removed(entity: type[Entity], name: str, data_dir: str | None) -> None:
+    async with api(data_dir) as reached:
+        seen = await reached.get(entity, name)
+        async with shown_conflicts(seen):
+            await reached.remove(entity, name, version=seen.stamp.version)
