@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
+from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
 
 from toolgate.protocol.uritemplate import LONGEST_URI, pattern
 
@@ -20,7 +21,8 @@ EXPRESSIONS = {
     "{.x}": rf"(?:\.{SEGMENT})?",
     "{;x}": f"(?:;{SEGMENT})?",
 }
-LITERALS = ["a", "b", "/", "?", "#", ".", ";", "&", "{", "}", "é"]
+# Without a closing brace: after an opening one it would make an expression.
+LITERALS = ["a", "b", "/", "?", "#", ".", ";", "&", "{", "é"]
 
 
 @given(st.lists(st.sampled_from([*EXPRESSIONS, *LITERALS]), max_size=5), st.text("ab/?#.;&é", max_size=7))
@@ -41,3 +43,39 @@ def test_what_is_too_long_matches_nothing():
     assert pattern("{+a}").fullmatch("a" * LONGEST_URI)
     assert pattern("{+a}").fullmatch("a" * (LONGEST_URI + 1)) is None
     assert pattern("{+a}" + "x" * 2000).fullmatch("x" * 2000) is None
+
+
+# Expansions by the official SDK --------------------------------------------------------------------------------------
+
+VARIABLES = st.sampled_from(["{a}", "{+a}", "{#a}", "{/a}", "{.a}", "{;a}", "{?a}", "{&a}", "{/b*}", "{?a,b*}", "{b}"])
+VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+
+
+@given(
+    st.lists(st.one_of(VARIABLES, st.sampled_from(["x", "/y", "://", "-", "?k=v"])), min_size=1, max_size=5),
+    VALUES,
+    st.lists(VALUES, max_size=3),
+)
+def test_every_expansion_comes_from_its_template(pieces: list[str], a: str, b: list[str]):
+    template = "".join(pieces)
+    try:
+        parsed = UriTemplate.parse(template)
+    except InvalidUriTemplate:
+        reject()
+    expanded = parsed.expand({"a": a, "b": b})
+    assert pattern(template).fullmatch(expanded)
+
+
+@pytest.mark.parametrize(
+    ("template", "uri"),
+    [
+        ("file:///{path}", "file:///a/b"),
+        ("file:///{path}", "file:///a?b"),
+        ("users/{id}/x", "users/1/2/x"),
+        ("users/{id}", "user/1"),
+        ("x{?q}", "x&q=1"),
+    ],
+)
+def test_what_no_expansion_gives_is_not_matched(template: str, uri: str):
+    assert pattern(template).fullmatch(uri) is None
+    assert UriTemplate.parse(template).match(uri) is None
