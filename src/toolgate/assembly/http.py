@@ -12,6 +12,7 @@ import msgspec
 import uvicorn
 
 from toolgate.assembly.line import Line
+from toolgate.assembly.open_files import make_room
 from toolgate.edge.asgi import App, Area, Route
 from toolgate.edge.endpoint import McpEndpoints
 from toolgate.edge.fast import McpProtocol, protocol_class
@@ -85,6 +86,7 @@ async def listen(
     """Binds and prepares; `areas` are more paths behind the same guards. The caller runs
     `server.serve(sockets=[socket])`. Raises ConfigError when the address cannot be bound or a certificate cannot be
     read."""
+    make_room(settings.max_connections)
     bound = _bind(settings)
     try:
         port = bound.getsockname()[1]
