@@ -6,7 +6,9 @@ import time
 import msgspec
 
 from toolgate.model.call import Call, Fields, Outbound, Result
+from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Fault, InvalidParams
+from toolgate.model.snapshot import Target
 from toolgate.ports import Caller, CredentialSource, Upstream
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.sealed import Seal
@@ -73,10 +75,8 @@ class Dispatch:
         elif call.method == "resources/read":
             if target.pattern is None and target.name != target.public:
                 params = {**params, "uri": jsonrpc.encode_raw(target.name)}
-        elif target.name != target.public:
-            ref = jsonrpc.fields(params["ref"], "ref")
-            member = "uri" if "uri" in ref else "name"
-            params = {**params, "ref": jsonrpc.encode_raw({**ref, member: target.name})}
+        else:
+            params = {**params, "ref": _ref(params["ref"], target)}
         if "requestState" in params:
             params = {**params, "requestState": jsonrpc.encode_raw(self._opened(params["requestState"], call))}
         return params
@@ -97,8 +97,17 @@ class Dispatch:
         if state is None:
             return body
         target = call.target
-        bound = _State(
-            call.principal.id, call.method, target.server, target.name, time.time() + STATE_LIFETIME, state
-        )
+        bound = _State(call.principal.id, call.method, target.server, target.name, time.time() + STATE_LIFETIME, state)
         result["requestState"] = jsonrpc.encode_raw(self._seal.seal(msgspec.json.encode(bound)))
         return jsonrpc.encode(result)
+
+
+def _ref(raw: msgspec.Raw, target: Target) -> msgspec.Raw:
+    """The reference of a completion under the server's own name. Written anew, so that what was judged is what is sent:
+    a member that stood twice stands once."""
+    ref = jsonrpc.fields(raw, "ref")
+    if target.kind is OfferKind.PROMPT:
+        return jsonrpc.encode_raw({**ref, "name": target.name})
+    if target.pattern is None or jsonrpc.text(ref.get("uri")) == target.public:
+        return jsonrpc.encode_raw({**ref, "uri": target.name})
+    return jsonrpc.encode_raw(ref)
