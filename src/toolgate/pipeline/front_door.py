@@ -115,7 +115,10 @@ class FrontDoor:
         """The complete Call: route and rights come from one snapshot, which the call keeps."""
         snapshot = self._current()
         row = snapshot.rows.get(principal.id, NO_RIGHTS)
-        endpoint = visible.endpoint(snapshot, arrival.endpoint, row)
+        name = arrival.endpoint
+        endpoint = snapshot.endpoints.get(name)
+        if endpoint is None or (name and name not in row.sees):
+            raise visible.no_endpoint(name)
         target = self._target(arrival, endpoint, snapshot, row)
         return Call(
             arrival.id,

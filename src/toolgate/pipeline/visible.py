@@ -19,8 +19,12 @@ def endpoint(snapshot: Snapshot, name: str, row: Row) -> Endpoint:
     """The endpoint of this name. Raises UnknownEndpoint where there is none for who has this row."""
     found = snapshot.endpoints.get(name)
     if found is None or (name and name not in row.sees):
-        raise UnknownEndpoint(f"there is no server {name[:100]!r} here")
+        raise no_endpoint(name)
     return found
+
+
+def no_endpoint(name: str) -> Fault:
+    return UnknownEndpoint(f"there is no server {name[:100]!r} here")
 
 
 def capabilities(endpoint: Endpoint, row: Row) -> Mapping[str, Any]:
