@@ -222,7 +222,7 @@ def _everybody(directory: Directory) -> dict[str, tuple[Holding, ...]]:
 
 
 @pytest.mark.promise("control.no-rise")
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(companies(), _changes, st.sampled_from(["user:a", "user:a", "user:b"]))
 def test_whatever_is_changed_nobody_rises_above_the_one_who_changes(before: Directory, change: Entity, actor: str):
     after = before.with_(change)

@@ -19,6 +19,7 @@ from toolgate.model.entities import (
 )
 from toolgate.rules import references
 from toolgate.rules.directory import Directory
+from toolgate.rules.nesting import too_deep
 
 _SUBJECTS: Mapping[type[Entity], str] = {
     User: "user",
@@ -84,17 +85,23 @@ def _to_server(directory: Directory, name: str) -> Iterator[tuple[str, str, str]
 
 
 def references_of(value: Any) -> Iterator[references.Reference]:
-    """Every reference to a secret in plain values (`env:`, `file:`, `store:`), however deep."""
+    """Every reference to a secret in plain values (`env:`, `file:`, `store:`). What is nested too deep has none, and is
+    never stored."""
+    if not too_deep(value):
+        yield from _references(value)
+
+
+def _references(value: Any) -> Iterator[references.Reference]:
     if isinstance(value, str):
         found = references.find(value)
         if found is not None:
             yield found
     elif isinstance(value, dict):
         for item in value.values():  # pyright: ignore[reportUnknownVariableType]
-            yield from references_of(item)
+            yield from _references(item)
     elif isinstance(value, (list, tuple)):
         for item in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from references_of(item)
+            yield from _references(item)
 
 
 def secrets_of(server: Server) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 Schema = Mapping[str, Any]
 
 _DEEPEST = 32
+_MOST = 1000
 _ANYTHING: Schema = {}
 
 
@@ -17,44 +18,59 @@ def at(schema: Any, path: str) -> tuple[Schema, ...] | None:
 
     An argument that the schema does not name is there only if it says so (`additionalProperties`), or names none.
     """
+    budget = _Budget()
     found: list[Schema] = [_as_schema(schema)]
     for step in path.split("."):
-        found = [inner for one in found for branch in _branches(one, schema) for inner in _below(branch, step)]
+        found = [inner for one in found for branch in _branches(one, schema, budget) for inner in _below(branch, step)]
         if not found:
             return None
-    return tuple(branch for one in found for branch in _branches(one, schema))
+    return tuple(branch for one in found for branch in _branches(one, schema, budget))
+
+
+class _Budget:
+    """Schemas can be written so that their alternatives have no end. Where it is spent, anything is possible."""
+
+    def __init__(self) -> None:
+        self._left = _MOST
+
+    def spent(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def _as_schema(value: Any) -> Schema:
     return cast("Schema", value) if isinstance(value, dict) else _ANYTHING
 
 
-def _branches(schema: Schema, root: Any, depth: int = 0) -> Iterator[Schema]:
+def _branches(schema: Schema, root: Any, budget: _Budget, depth: int = 0) -> Iterator[Schema]:
     """The schema with references followed and each of its alternatives apart, what stands beside them included."""
-    if depth > _DEEPEST:
+    if depth > _DEEPEST or budget.spent():
         yield _ANYTHING
         return
     reference = schema.get("$ref")
     if isinstance(reference, str):
         target = _follow(root, reference)
-        beside = {key: value for key, value in schema.items() if key != "$ref"}
-        yield from _branches({**target, **beside}, root, depth + 1)
+        yield from _branches({**target, **_without(schema, "$ref")}, root, budget, depth + 1)
         return
     together: Any = schema.get("allOf")
     if isinstance(together, list) and together:
-        merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+        merged = _without(schema, "allOf")
         for part in cast("list[Any]", together):
-            merged = _merged(merged, next(iter(_branches(_as_schema(part), root, depth + 1))))
-        yield from _branches(merged, root, depth + 1)
+            merged = _merged(merged, next(_branches(_as_schema(part), root, budget, depth + 1)))
+        yield from _branches(merged, root, budget, depth + 1)
         return
     for word in ("anyOf", "oneOf"):
         choices: Any = schema.get(word)
         if isinstance(choices, list) and choices:
-            beside = {key: value for key, value in schema.items() if key != word}
+            beside = _without(schema, word)
             for choice in cast("list[Any]", choices):
-                yield from _branches(_merged(beside, _as_schema(choice)), root, depth + 1)
+                yield from _branches(_merged(beside, _as_schema(choice)), root, budget, depth + 1)
             return
     yield schema
+
+
+def _without(schema: Schema, word: str) -> dict[str, Any]:
+    return {key: value for key, value in schema.items() if key != word}
 
 
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:

@@ -26,6 +26,9 @@ def lint(
     size = 0
     for offer in discovery.offers:
         definition = texts.plain(offer.definition)
+        if definition is None:
+            found.append(Lint(Severity.ERROR, "unreadable", offer.name, "", "is nested too deep, or is no JSON"))
+            continue
         if offer.kind is OfferKind.TOOL:
             definition = _overridden(definition, (overrides or {}).get(offer.name))
             length = len(msgspec.json.encode(definition))

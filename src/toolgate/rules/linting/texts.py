@@ -12,11 +12,10 @@ import msgspec
 
 from toolgate.rules import patterns
 from toolgate.rules.linting import Severity
+from toolgate.rules.nesting import too_deep
 
 LONGEST_JUDGED = 100_000
 """Characters of one text that are looked at; a longer one is a finding by itself."""
-
-_DEEPEST = 64
 
 _HIDDEN: tuple[tuple[str, str], ...] = (
     ("[\U000e0000-\U000e007f]", "tag characters, which no reader shows and every model reads"),
@@ -53,7 +52,8 @@ _STRONG: tuple[tuple[str, str], ...] = (
     ),
     (
         r"(?i)\b(send|post|upload|forward|include|append|pass|attach)\b.{0,60}\b(conversation|chat history"
-        r"|system prompt|previous messages|api[ _-]?keys?|passwords?|credentials|private keys?|environment variables)\b",
+        r"|system prompt|previous messages|api[ _-]?keys?|passwords?|credentials|private keys?"
+        r"|environment variables)\b",
         "asks for the conversation or for secrets",
     ),
 )
@@ -94,28 +94,26 @@ def judge(text: str) -> Iterator[tuple[Severity, str, str]]:
             yield severity, rule, reason
 
 
-def texts(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """(path, text) of every text in plain JSON values, names of members included."""
-    if depth > _DEEPEST:
-        return
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """(path, text) of every text in plain JSON values that are not too deep, names of members included."""
     if isinstance(value, str):
         yield path, value
     elif isinstance(value, dict):
         for name, inner in cast("Mapping[str, Any]", value).items():
             place = f"{path}.{name}" if path else name
             yield place, name
-            yield from texts(inner, place, depth + 1)
+            yield from texts(inner, place)
     elif isinstance(value, list):
         for place, inner in enumerate(cast("list[Any]", value)):
-            yield from texts(inner, f"{path}[{place}]", depth + 1)
+            yield from texts(inner, f"{path}[{place}]")
 
 
-def plain(definition: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
-    """A definition as plain values; members that are no JSON are left out."""
+def plain(definition: Mapping[str, msgspec.Raw]) -> dict[str, Any] | None:
+    """A definition as plain values; None for one that is nested too deep, or is no JSON."""
     found: dict[str, Any] = {}
     for name, raw in definition.items():
         try:
             found[name] = msgspec.json.decode(raw)
         except (msgspec.DecodeError, RecursionError):
-            continue
-    return found
+            return None
+    return None if too_deep(found) else found

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from toolgate.model.catalog import OfferKind
+from toolgate.model.catalog import Offer, OfferKind
 from toolgate.model.declared import EVERYONE, LOCAL_KEY, Condition
 from toolgate.model.entities import Grant, Key, Secret
 from toolgate.rules import globs, keys
@@ -135,6 +136,14 @@ def _conditions(value: Grant, servers: list[str], facts: Facts) -> Iterator[Find
             yield from _unmeetable(value, path, condition, servers, facts)
 
 
+def _schema(offer: Offer) -> Any:
+    """One that cannot be read says nothing."""
+    try:
+        return msgspec.json.decode(offer.definition.get("inputSchema", b"{}"))
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
 def _unmeetable(value: Grant, path: str, condition: Condition, servers: list[str], facts: Facts) -> Iterator[Finding]:
     """A tool that is named and could never pass; or tools that are matched, none of which could."""
     reasons: dict[str, str | None] = {}
@@ -143,7 +152,7 @@ def _unmeetable(value: Grant, path: str, condition: Condition, servers: list[str
         for offer in () if discovery is None else discovery.offers:
             if offer.kind is not OfferKind.TOOL or not any(globs.matches(glob, offer.name) for glob in value.tools):
                 continue
-            schema = msgspec.json.decode(offer.definition.get("inputSchema", b"{}"))
+            schema = _schema(offer)
             reason = conditions.unmeetable(condition, schema)
             reasons[f"{server}/{offer.name}"] = reason
             if reason is not None and offer.name in value.tools:

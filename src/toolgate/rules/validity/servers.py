@@ -10,6 +10,7 @@ from toolgate.model.entities import Secret, Server, Virtual
 from toolgate.rules import globs, headers, lifecycle, plaintext, references
 from toolgate.rules.facts import Facts, Finding
 from toolgate.rules.names import LABEL, LABEL_RULE, meant
+from toolgate.rules.nesting import too_deep
 from toolgate.rules.validity import fields
 
 SHORTEST_S, LONGEST_S = 0.01, 3600.0
@@ -58,6 +59,9 @@ def _served(value: Server | Virtual, facts: Facts) -> Iterator[Finding]:
 
 
 def _settings(value: Server, facts: Facts) -> Iterator[Finding]:
+    if too_deep(value.settings):
+        yield "settings", "are nested too deep"
+        return
     known = facts.fields(value.kind)
     flawed = False
     for name, setting in value.settings.items():
