@@ -56,7 +56,7 @@ def passes(condition: Condition, call: Asked) -> bool:
     is_number = type(number) in (int, float)
     passed = (
         is_number and number == 1,
-        is_number and number >= 2,
+        isinstance(number, int | float) and number is not True and number >= 2,
         who == {"name": "alice"},
         call.client == "good-client",
         call.peer.endswith("10.1.2.3"),
