@@ -6,6 +6,7 @@ promise has no test, or when a test names a promise that is not here. An id is `
 
 from typing import NamedTuple
 
+from tests.promises_control import CONTROL
 from tests.promises_registry import REGISTRY
 
 
@@ -18,6 +19,7 @@ class Promise(NamedTuple):
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for name, told in REGISTRY.items()},
+    **{name: Promise(*told) for name, told in CONTROL.items()},
     "house.floors": Promise(
         "docs/explanation/architecture.md", "A floor imports only floors below it; the inner floors know no framework."
     ),

@@ -28,7 +28,7 @@ COMMANDS = {
     "virtual": Entry("records.virtual", "Make virtual servers out of what servers offer."),
     "team": Entry("records.team", "Make teams, and change who is in them."),
     "user": Entry("records.user", "Add people."),
-    "service": Entry("records.service", "Make accounts for programs."),
+    "service": Entry("records.service_account", "Make accounts for programs."),
     "key": Entry("key", "Make, rotate and revoke keys."),
     "role": Entry("records.role", "Make roles of permissions."),
     "binding": Entry("records.binding", "Give roles to people, programs and teams."),

@@ -1,0 +1,20 @@
+"""Promises of the control plane's commands and of its place in the gateway; a part of `tests.promises.PROMISES`."""
+
+CONTROL: dict[str, tuple[str, str]] = {
+    "company.journey": (
+        "docs/how-to/a-company.md",
+        "From a fresh installation, team, person, key and grant are made on the command line, and act on the next call.",
+    ),
+    "company.revoked": (
+        "docs/how-to/a-company.md",
+        "A right that is taken is gone within a second, from lists and calls, and nobody else's stream ends.",
+    ),
+    "company.server-add": (
+        "docs/reference/cli.md",
+        "A server is connected to before it is registered; one that cannot be used is not, and the reason is said.",
+    ),
+    "up.from-the-file-alone": (
+        "docs/reference/configuration.md",
+        "With `--state none`, no database is opened, and the file alone is served.",
+    ),
+}
