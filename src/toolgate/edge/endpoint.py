@@ -229,5 +229,3 @@ def _accepts(accept: bytes) -> bool:
     if b"*/*" in types:
         return True
     return bool(types & {b"application/json", b"application/*"}) and bool(types & {b"text/event-stream", b"text/*"})
-
-
