@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.control.company import digest, draft, key, server
+from tests.control.company import digest, discovery, draft, key, server
+from tests.control.sources import run_one
 from toolgate.control.compiler import Source, compile_all
 from toolgate.control.gathered import gather, gather_steps, grant_spec
 from toolgate.model.declared import (
@@ -203,6 +204,17 @@ def test_what_is_gathered_compiles():
     compiled = compile_all(Source(found.declared, {}, {}, {}, None))
     assert set(compiled.snapshot.endpoints) == {"", "crm"}
     assert "key:ann" in compiled.snapshot.rows
+
+
+@pytest.mark.promise("control.bootstrap")
+def test_the_bootstrap_key_calls_nothing_without_a_grant():
+    offers = discovery(find={"type": "object"})
+    found = gathered(server("crm"), Grant(name="g", subject="user:ann", servers=("crm",), tools=("*",)), *PEOPLE)
+    source = Source(found.declared, {"crm": offers}, {}, {"crm": run_one}, b"local")
+    assert compile_all(source).snapshot.rows["key:local"].parts == {}
+    granted = gathered(server("crm"), Grant(name="g", subject="key:local", servers=("crm",), tools=("*",)))
+    source = Source(granted.declared, {"crm": offers}, {}, {"crm": run_one}, b"local")
+    assert compile_all(source).snapshot.rows["key:local"].parts == {"crm": b"\x01"}
 
 
 def test_a_thousand_people_are_gathered_in_slices():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolgate.rules.lifecycle import TRANSITIONS
 from toolgate.rules.permissions import (
     MEMBER,
     ORGANISATION,
@@ -66,3 +69,16 @@ def test_an_explanation_says_what_decided_or_what_is_missing():
     elsewhere = explain([bound], "server:publish", (ORGANISATION, "team:b"), 1.0).because
     assert "is missing in organisation or team:b; it is there in team:a" in elsewhere
     assert "no such permission" in explain([], "no:such", scopes, 1.0).because
+
+
+def test_the_page_says_what_the_tables_say():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "explanation" / "administration.md").read_text(
+        encoding="utf-8"
+    )
+    for permission, words in PERMISSIONS.items():
+        roles = ", ".join(role for role in ROLES if permission in ROLES[role])
+        assert f"| `{permission}` | {words} | {roles} |" in page
+    for (before, after), permission in TRANSITIONS.items():
+        assert f"| {before.value} | {after.value} | `{permission}` |" in page
+    assert page.count("\n| `") == len(PERMISSIONS)
+    assert page.count("` |\n") == len(TRANSITIONS)
