@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from toolgate.control.source import Findings, Node, closest, parse
+from toolgate.control.source import Findings, Node, parse
 from toolgate.model.errors import ConfigError
 from toolgate.rules import exposure, units
+from toolgate.rules.names import closest
 
 PREFIX = "TOOLGATE_"
 FILE_VARIABLE = "TOOLGATE_SETTINGS"

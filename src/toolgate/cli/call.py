@@ -12,10 +12,10 @@ from toolgate.cli.exit_codes import ERROR
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 from toolgate.client.gateway import Gateway
-from toolgate.control.source import closest
 from toolgate.model.errors import UpstreamError
 from toolgate.protocol import jsonrpc, mirror
 from toolgate.protocol.faults import INVALID_PARAMS
+from toolgate.rules.names import closest
 from toolgate.rules.redaction import printable
 
 app = typer.Typer(add_completion=False)

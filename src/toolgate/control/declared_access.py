@@ -8,9 +8,9 @@ import msgspec
 
 from toolgate.control.declared_virtual import read_glob
 from toolgate.control.places import Place
-from toolgate.control.source import closest
 from toolgate.model.declared import EVERYONE, LOCAL_KEY, Effect, GrantSpec, KeySpec, TeamSpec
 from toolgate.rules import globs, keys
+from toolgate.rules.names import closest
 
 OFFER_FIELDS = ("tools", "prompts", "resources")
 

@@ -9,11 +9,12 @@ import msgspec
 
 from toolgate.control.kinds import Kinds
 from toolgate.control.places import Place
-from toolgate.control.source import closest, locate, step
+from toolgate.control.source import locate, step
 from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, EraChoice, ServerSpec, Sharing
 from toolgate.model.errors import ConfigError
 from toolgate.ports import Secrets
-from toolgate.rules import plaintext, references
+from toolgate.rules import headers, plaintext, references
+from toolgate.rules.names import closest
 
 COMMON = ("kind", "era", "sharing", "timeout", "max_bytes", "headers")
 """The settings of every kind."""
@@ -22,12 +23,6 @@ _ERAS: tuple[str, ...] = get_args(EraChoice)
 _SHARINGS: tuple[str, ...] = get_args(Sharing)
 _SHORTEST_S, _LONGEST_S = 0.01, 3600.0
 _LEAST_BYTES, _MOST_BYTES = 1024, 1024**3
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# Ours to set: the protocol's own, those of the connection, and what names the other end.
-_RESERVED_HEADERS = frozenset({
-    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect", "host",
-    "keep-alive", "last-event-id", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-})  # fmt: skip
 _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
 
 
@@ -66,13 +61,13 @@ def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | 
     sharing = entries["sharing"].choice(_SHARINGS) if "sharing" in entries else None
     timeout = entries["timeout"].seconds(_SHORTEST_S, _LONGEST_S) if "timeout" in entries else TIMEOUT_S
     max_bytes = entries["max_bytes"].size(_LEAST_BYTES, _MOST_BYTES) if "max_bytes" in entries else MAX_BYTES
-    headers = _read_headers(entries["headers"], kind, "url" in entries, around) if "headers" in entries else ()
+    shown = _read_headers(entries["headers"], kind, "url" in entries, around) if "headers" in entries else ()
     own = {key: entry for key, entry in entries.items() if key not in COMMON}
     return ServerSpec(
         name=name,
         kind=kind,
         settings=_read_settings(kind, place, own, around),
-        headers=headers,
+        headers=shown,
         era=cast("EraChoice", era or "auto"),
         sharing=cast("Sharing | None", sharing),
         timeout=timeout or TIMEOUT_S,
@@ -84,23 +79,22 @@ def _read_headers(section: Place, kind: str, is_remote: bool, around: Surroundin
     if not is_remote:
         section.wrong(f"only a server with a `url` is shown headers; one of kind {kind} has none")
         return ()
-    headers: list[tuple[str, str]] = []
+    shown: list[tuple[str, str]] = []
     seen: set[str] = set()
     for name, place in section.entries().items():
         text = place.text()
-        if not _HEADER.fullmatch(name):
-            place.wrong("this is not the name of a header")
-        elif name.lower() in _RESERVED_HEADERS or name.lower().startswith("mcp-"):
-            place.wrong("Toolgate sets this header itself")
+        flaw = headers.flaw(name)
+        if flaw is not None:
+            place.wrong(flaw)
         elif name.lower() in seen:
             place.wrong("this header was already given (their case does not count)")
         elif text is not None:
             resolved = _judge_text(place, name, text, around, allowed=True)
             if not resolved.isascii() or not resolved.isprintable():
                 place.wrong("a header holds printable ASCII characters only")
-            headers.append((name, resolved))
+            shown.append((name, resolved))
         seen.add(name.lower())
-    return tuple(headers)
+    return tuple(shown)
 
 
 def _read_settings(kind: str, place: Place, own: dict[str, Place], around: Surroundings) -> dict[str, Any]:

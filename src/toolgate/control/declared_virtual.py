@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection
 
 from toolgate.control.places import Place
-from toolgate.control.source import closest
 from toolgate.model.declared import Pick, PicksFrom, VirtualSpec
 from toolgate.rules import globs
+from toolgate.rules.names import closest
 
 # What a tool or prompt may be called towards clients, many of which take no more (DESIGN section 7).
 _PUBLIC = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -7,11 +7,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
-from toolgate.control.source import Findings, Node, closest, step
+from toolgate.control.source import Findings, Node, step
 from toolgate.rules import units
-
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-NAME_RULE = "a name is 1 to 40 of a-z, 0-9 and -, and does not begin with -"
+from toolgate.rules.names import NAME, NAME_RULE, closest
 
 LONGEST_TEXT = 4096
 

@@ -7,7 +7,6 @@ code, nesting and size are bounded, and an alias is paid for each time it is use
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -90,12 +89,6 @@ class Findings:
     def error(self, file: str) -> ConfigError:
         """In the file's order, each only once."""
         return ConfigError(tuple(finding.text(file) for finding in sorted(set(self._found))))
-
-
-def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
-    """The known word that was probably meant; empty when none is alike enough (0 to 1)."""
-    near = get_close_matches(word, list(known), n=1, cutoff=likeness)
-    return near[0] if near else ""
 
 
 # YAML 1.2 section 5.1: what a file may hold.

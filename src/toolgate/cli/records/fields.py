@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import msgspec
 
-from toolgate.control.source import closest
 from toolgate.model.entities import Entity
 from toolgate.model.errors import ConfigError
+from toolgate.rules.names import closest
 
 _NOT_TYPED = frozenset({"name", "stamp", "digest", "sealed", "key_id"})
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
