@@ -3,7 +3,7 @@
 CONTROL: dict[str, tuple[str, str]] = {
     "company.journey": (
         "docs/how-to/a-company.md",
-        "From a fresh installation, team, person, key and grant are made on the command line, and act on the next call.",
+        "Team, person, key and grant are made on the command line of a fresh installation, and act on the next call.",
     ),
     "company.revoked": (
         "docs/how-to/a-company.md",
@@ -16,5 +16,9 @@ CONTROL: dict[str, tuple[str, str]] = {
     "up.from-the-file-alone": (
         "docs/reference/configuration.md",
         "With `--state none`, no database is opened, and the file alone is served.",
+    ),
+    "backup.commands": (
+        "docs/how-to/backup.md",
+        "A backup made while the gateway runs is restored elsewhere, and serves what it held.",
     ),
 }

@@ -35,6 +35,9 @@ COMMANDS = {
     "group": Entry("records.group", "Map external groups to teams."),
     "grant": Entry("records.grant", "Allow and deny calls."),
     "secret": Entry("records.secret", "Keep secrets for servers."),
+    "backup": Entry("backup", "Write the whole installation into one file."),
+    "restore": Entry("restore", "Make a backup the installation again."),
+    "db": Entry("db", "Look after the database: status, migrate, copy."),
     "stdio": Entry("stdio", "Serve one local client over standard input and output."),
     "bridge": Entry("bridge.program", "Connect a client that speaks only stdio to a Toolgate elsewhere."),
 }

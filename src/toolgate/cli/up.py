@@ -20,9 +20,9 @@ from toolgate.assembly.records import open_records
 from toolgate.cli import configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run, settle_memory
-from toolgate.cli.exit_codes import NOT_READY
 from toolgate.cli.flags import with_flags
-from toolgate.cli.output import colours, program, say, write
+from toolgate.cli.output import colours, program
+from toolgate.cli.owning import owning
 from toolgate.cli.stopping import Stopping
 from toolgate.client.place import data_directory
 from toolgate.control.demo import DEMO
@@ -32,7 +32,7 @@ from toolgate.sinks import logging_setup
 from toolgate.sinks.log import CallLog
 from toolgate.sinks.log import Config as CallLogConfig
 from toolgate.stores.data_dir import DataDir, make_directory, open_data_dir
-from toolgate.stores.ownership import InUse, Ownership, Running, own
+from toolgate.stores.ownership import Ownership, Running
 
 _QUIET = ("uvicorn", "watchfiles", "asyncio", "alembic")
 
@@ -63,18 +63,6 @@ def up(flags: dict[str, Any]) -> None:
         calls = CallLog(CallLogConfig(sys.stdout.fileno(), pretty=not plain, colour=not plain and colours(sys.stdout)))
         stack.callback(calls.close)
         run(_serve(start, data, owned, calls))
-
-
-def owning(stack: ExitStack, directory: Path) -> Ownership:
-    """Owns the data directory as long as the stack is open. Where another process does, its URL is printed, and the
-    command ends (3, not ready)."""
-    try:
-        return stack.enter_context(own(directory))
-    except InUse as taken:
-        say(str(taken))
-        if taken.url is not None:
-            write(taken.url)
-        raise typer.Exit(NOT_READY) from None
 
 
 def prepare(flags: dict[str, Any]) -> Start:
