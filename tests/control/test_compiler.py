@@ -190,6 +190,14 @@ def test_a_taken_uri_is_served_under_another_and_lists_stay_in_order():
     assert len(set(listed)) == 15 + 31
 
 
+def test_uris_that_are_made_up_do_not_meet():
+    declared = msgspec.structs.replace(THREE, virtual=())
+    snapshot = compile_all(source(declared, a=resources("r:x", "b+r:x"), b=resources("r:x", "b+r:x"))).snapshot
+    endpoint = snapshot.endpoints[AGGREGATE]
+    places = {(target.server, target.name) for target in endpoint.resources.values()}
+    assert places == {("a", "r:x"), ("a", "b+r:x"), ("b", "r:x"), ("b", "b+r:x")}
+
+
 def test_what_is_chosen_by_name_cannot_be_taken_by_a_glob():
     virtual = VirtualSpec(
         "v", (PicksFrom("a", (Pick("*"),)), PicksFrom("b", (Pick("x"),)), PicksFrom("c", (Pick("*"),)))

@@ -191,18 +191,20 @@ def _apart(part: Part, taken: Mapping[str, Target], pace: Pace) -> Generator[Non
         if place.offer.kind is OfferKind.RESOURCE:
             if pace.spent(1):
                 yield
-            target = _distinct(place, part.merged.resources, taken)
+            target = _distinct(place, part.merged.resources, taken, resources)
             resources[target.public] = target
             lines.append(listed(place, target))
     ordered = yield from in_order(lines, key=by_key, pace=pace)
     return Side({}, {}, resources, (), {OfferKind.RESOURCE: tuple(ordered)})
 
 
-def _distinct(place: Placed, own: Mapping[str, Target], taken: Mapping[str, Target]) -> Target:
+def _distinct(
+    place: Placed, own: Mapping[str, Target], taken: Mapping[str, Target], made: Mapping[str, Target]
+) -> Target:
     target = place.merged
     if target.public not in taken:
         return target
-    public = naming.distinct_uri(target.part, target.public, own, taken)
+    public = naming.distinct_uri(target.part, target.public, own, taken, made)
     return msgspec.structs.replace(target, public=public)
 
 
