@@ -21,4 +21,16 @@ CONTROL: dict[str, tuple[str, str]] = {
         "docs/how-to/backup.md",
         "A backup made while the gateway runs is restored elsewhere, and serves what it held.",
     ),
+    "gitops.fixed-point": (
+        "docs/explanation/administration.md",
+        "What was exported or applied, applied again, changes nothing.",
+    ),
+    "gitops.one-transaction": (
+        "docs/explanation/administration.md",
+        "A declaration is applied as a whole or not at all, and not when anything was changed since its plan.",
+    ),
+    "gitops.own-only": (
+        "docs/explanation/administration.md",
+        "A source changes and removes only what carries its label, and what carries it is changed nowhere else.",
+    ),
 }

@@ -1,0 +1,112 @@
+"""Records declared as a whole: planned, applied in one transaction, exported."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from toolgate.control.actors import Actor, actor_of
+from toolgate.control.administration import Administration
+from toolgate.control.desk import Desk
+from toolgate.control.plan import ORDER, Action, Plan, Step, plan
+from toolgate.model.entities import Entity
+from toolgate.model.errors import Conflict, NotFound, Refused
+from toolgate.model.identity import Principal
+from toolgate.rules.directory import Directory
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """`seq` is that of the last change that was seen: who applies the plan says it."""
+
+    seq: int
+    steps: tuple[Step, ...]
+
+
+class Applying:
+    """A source's label begins with `apply:`."""
+
+    def __init__(self, administration: Administration) -> None:
+        self._administration = administration
+
+    async def plan(self, actor: Principal, wanted: Sequence[Entity], source: str, *, prune: bool = False) -> Planned:
+        """What `apply` would do; nothing is changed. Raises Refused, NotFound for what the actor may not see."""
+        registry = self._administration.registry
+        seq, records = await registry.store.load()
+        directory = Directory(records, registry.declared())
+        found = _accepted(plan(directory, wanted, source, prune=prune))
+        _judge_sight(directory, actor_of(directory, actor, registry.clock.now()), found)
+        return Planned(seq, found)
+
+    async def apply(
+        self,
+        actor: Principal,
+        wanted: Sequence[Entity],
+        source: str,
+        *,
+        seq: int,
+        prune: bool = False,
+        request: str = "",
+    ) -> tuple[Step, ...]:
+        """Carries the plan out, all of it or nothing. Raises Conflict when anything was changed since `seq`, and what
+        the single changes raise."""
+        store = self._administration.registry.store
+        async with self._administration.open(actor, request=request, source=source) as desk:
+            # The transaction is the one writer by now: what is not in the audit yet comes after us.
+            if await store.changes(seq, limit=1):
+                raise Conflict("something was changed since the plan was made: make it again, and look at it")
+            steps = _accepted(plan(desk.directory, wanted, source, prune=prune))
+            await _carry_out(desk, steps)
+            return steps
+
+    async def export(self, actor: Principal, source: str) -> tuple[Entity, ...]:
+        """The records that carry the label and that the actor may read. Applied again, they change nothing."""
+        registry = self._administration.registry
+        directory = await registry.directory()
+        who = actor_of(directory, actor, registry.clock.now())
+        return tuple(
+            record
+            for entity in ORDER
+            for _, record in sorted(directory.all(entity).items())
+            if record.stamp.managed_by == source and who.may_read(directory, record)
+        )
+
+
+def _accepted(found: Plan) -> tuple[Step, ...]:
+    if found.findings:
+        raise Refused(found.findings)
+    return found.steps
+
+
+def _judge_sight(directory: Directory, who: Actor, steps: Sequence[Step]) -> None:
+    for step in steps:
+        if step.before is not None and not who.may_read(directory, step.before):
+            raise NotFound(f"the {step.before.KIND} {step.before.name!r} is none that you may see")
+
+
+async def _carry_out(desk: Desk, steps: Sequence[Step]) -> None:
+    """What refers to something that comes later (a team to its parent) is tried again after it."""
+    waiting = list(steps)
+    while waiting:
+        refused: list[tuple[Step, Refused]] = []
+        for step in waiting:
+            try:
+                await _take(desk, step)
+            except Refused as error:
+                refused.append((step, error))
+        if len(refused) == len(waiting):
+            raise Refused(
+                tuple(
+                    (f"{step.record.KIND}.{step.record.name}{f'.{path}' if path else ''}", reason)
+                    for step, error in refused
+                    for path, reason in error.findings
+                )
+            )
+        waiting = [step for step, _ in refused]
+
+
+async def _take(desk: Desk, step: Step) -> None:
+    if step.action is Action.REMOVE:
+        await desk.remove(type(step.record), step.record.name, expected=step.record.stamp.version)
+    elif step.action is Action.CREATE:
+        await desk.create(step.record)
+    else:
+        await desk.replace(step.record, expected=step.record.stamp.version)
