@@ -346,7 +346,7 @@ PROMISES: dict[str, Promise] = {
     ),
     "records.one-each": Promise(
         "docs/explanation/records.md",
-        "Each request has exactly one record with the right outcome, also when it is cancelled, too late, or meets a bug.",
+        "Each request has exactly one record with the right outcome, also when cancelled, too late, or met by a bug.",
     ),
     "api.versions": Promise(
         "docs/reference/api.md", "Every change of a record says which version it saw, and loses to a newer one."

@@ -84,7 +84,7 @@ async def test_from_a_fresh_installation_to_a_right_that_is_taken(company: Compa
             assert "hello" in str((await client.call_tool("demo__echo", {"text": "hello"})).content)
             await asyncio.to_thread(company.does, "grant", "remove", "sales-demo")
             await until(client, [])
-            with pytest.raises(Exception, match="(?i)allow|denied|unknown|no tool"):
+            with pytest.raises(Exception, match=r"(?i)allow|denied|unknown|no tool"):
                 await client.call_tool("demo__echo", {"text": "hello"})
             await asyncio.to_thread(company.does, "grant", "set", "bob-echo", "tools=echo,add")
             await stream.next(TOOLS_CHANGED)

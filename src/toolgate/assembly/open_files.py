@@ -1,11 +1,13 @@
 """Room for connections: each is an open file, and many systems allow a process 1024 of them unless it asks for more."""
 
 import logging
+from typing import Any
 
+limits: Any
 try:
-    import resource
+    import resource as limits
 except ImportError:  # Windows, which has no such limit
-    resource = None
+    limits = None
 
 logger = logging.getLogger(__name__)
 
@@ -16,15 +18,15 @@ BESIDE = 1024
 def make_room(connections: int) -> None:
     """Raises this process's own limit as far as it may. Says so when clients could take every file there is, so that
     no server could be reached any more."""
-    if resource is None:
+    if limits is None:
         return
     wanted = connections + BESIDE
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
+    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
+    if soft == limits.RLIM_INFINITY or soft >= wanted:
         return
-    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    possible = wanted if hard == limits.RLIM_INFINITY else min(wanted, hard)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+        limits.setrlimit(limits.RLIMIT_NOFILE, (possible, hard))
     except (OSError, ValueError):  # macOS has a second limit, which is not told
         possible = soft
     if possible < wanted:
