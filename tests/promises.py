@@ -240,7 +240,9 @@ PROMISES: dict[str, Promise] = {
         "security.md 4.2",
         "A grant with conditions counts for the calls that pass them all, and what was judged is sent.",
     ),
-    "policy.ceilings": Promise("model/declared.py", "A key's ceilings only narrow, and an empty one allows nothing."),
+    "policy.ceilings": Promise(
+        "docs/explanation/administration.md", "A key's ceilings only narrow, and an empty one allows nothing."
+    ),
     "policy.unseen": Promise(
         "issue 3", "Of a server that a caller may see nothing of, nothing it is told depends; it is not there for it."
     ),

@@ -16,8 +16,9 @@ from tests.running import ALL, Gateway, Installation
 
 __all__ = ["npm_toolchain"]
 
-KEYS = {"alice": {}, "bob": {}, "carol": {}, "nobody": {}}
-"""`alice` may use everything but DENIED; `bob` and `carol` everything; `nobody` nothing."""
+KEYS = {"alice": {}, "bob": {}, "carol": {}, "dave": {}, "nobody": {}}
+"""`alice` may use everything but DENIED; `bob` and `carol` everything; `dave` one tool of one server; `nobody`
+nothing."""
 
 Connect = Callable[..., Awaitable[Wire]]
 
@@ -34,6 +35,7 @@ def gateway(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> Generat
     grants: list[dict[str, Any]] = [
         {"key": "alice", "allow": ALL, "deny": {"servers": ["*"], "tools": list(DENIED)}},
         *({"key": name, "allow": ALL} for name in ("bob", "carol", "local")),
+        {"key": "dave", "allow": {"servers": ["sdk"], "tools": ["add"]}},
     ]
     declared = {"servers": {**behind.servers, **crossed(behind)}, "virtual": VIRTUAL, "grants": grants}
     with Installation(tmp_path_factory.mktemp("gateway"), declared, KEYS).up() as running:

@@ -114,7 +114,7 @@ async def test_a_change_and_its_taking_back_are_announced(connect: Any, version:
 
 @pytest.mark.promise("changes.lists")
 async def test_what_may_not_be_seen_is_not_announced(connect: Any):
-    wire: Wire = await connect("sdk", key="nobody")
+    wire: Wire = await connect("sdk", key="dave")
     seeing: Wire = await connect("sdk")
     async with listening(wire) as listener, listening(seeing) as other:
         await seeing.call("grow", {"name": "unseen"})
@@ -146,7 +146,7 @@ async def test_updates_reach_who_subscribed(connect: Any, server: str, version: 
 @pytest.mark.promise("changes.resources")
 @versions
 async def test_what_may_not_be_read_cannot_be_subscribed_to(connect: Any, version: str):
-    wire: Wire = await connect("sdk", key="nobody", version=version)
+    wire: Wire = await connect("sdk", key="dave", version=version)
     if not wire.modern:
         answer = await wire.ask("resources/subscribe", {"uri": "notes://today"})
         assert (answer.error["code"], answer.error["data"]) == (-32002, {"uri": "notes://today"})
