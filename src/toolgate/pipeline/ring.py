@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 CAPACITY = 65_536
 """Records that may wait; beyond it the oldest is dropped and counted, never silently."""
 
-_INTERVAL = 0.02
-"""Seconds between batches: short, so that records are folded while they are still in the processor's cache."""
+_INTERVAL = 0.1
+"""Seconds between batches: each wakes the thread that writes the log, and the loop waits for its interpreter then."""
 
 
 class Ring:
@@ -49,7 +49,7 @@ class Ring:
                 logger.exception("a sink of call records failed; it lost %d records", len(batch))
 
     async def run(self) -> None:
-        """Until cancelled: a batch as soon as there is one, then at most one every 0.02 s."""
+        """Until cancelled: a batch as soon as there is one, then at most one every 0.1 s."""
         with suppress(asyncio.CancelledError):
             while True:
                 await self._wake.wait()
