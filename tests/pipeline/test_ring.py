@@ -70,7 +70,7 @@ def test_a_sink_that_fails_takes_nothing_from_the_others(caplog: pytest.LogCaptu
         running = asyncio.create_task(one.run())
         for number in range(3):
             one.append(record(number))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
         assert [len(before.records), len(after.records)] == [3, 3]
         running.cancel()
         await running
