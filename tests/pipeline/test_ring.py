@@ -27,6 +27,16 @@ class Broken:
         raise OSError("disk full")
 
 
+class Busy:
+    """A sink that says when it was given its first batch."""
+
+    def __init__(self) -> None:
+        self.heard = asyncio.Event()
+
+    def write(self, records: Sequence[CallRecord], /) -> None:
+        self.heard.set()
+
+
 def test_every_sink_gets_every_record_in_order():
     async def main() -> None:
         sinks = Kept(), Kept()
@@ -91,5 +101,23 @@ def test_the_last_ones_are_written_when_it_ends():
         running.cancel()
         await running
         assert len(kept.records) == 1
+
+    run(main())
+
+
+def test_what_comes_while_batches_are_handed_over_is_not_left_behind():
+    async def main() -> None:
+        kept, busy = Kept(), Busy()
+        one = Ring((kept, busy))
+        running = asyncio.create_task(one.run())
+        for number in range(3_000):
+            one.append(record(number))
+        await asyncio.wait_for(busy.heard.wait(), 10)
+        for number in range(3_000, 6_000):
+            one.append(record(number))
+        await asyncio.sleep(1.0)
+        assert [int(r.id) for r in kept.records] == list(range(6_000))
+        running.cancel()
+        await running
 
     run(main())

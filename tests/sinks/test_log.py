@@ -116,7 +116,9 @@ def test_the_form_for_people_is_one_line_without_control(tmp_path: Path, colour:
 def test_text_that_is_not_unicode_costs_its_own_line_only(tmp_path: Path):
     with file_log(tmp_path / "calls") as sink:
         sink.write([record(id="a"), record(id="\ud800"), record(id="c")])
-    assert [line["request_id"] for line in lines(tmp_path / "calls")] == ["a", "c"]
+    notice, *calls = lines(tmp_path / "calls")
+    assert (notice["event"], notice["count"]) == ("records_lost", 1)
+    assert [line["request_id"] for line in calls] == ["a", "c"]
     assert sink.lost == 1
 
 
