@@ -1,8 +1,8 @@
 """One structured line per record: JSON for machines, a short form for people at a terminal.
 
-Lines are written on a thread of their own, so that a reader who stalls (a full pipe, a slow disk) holds up no call. They
-are made on the event loop: 2 microseconds each there, where a second thread that wants the interpreter costs the loop
-six times as much. What cannot be written is counted, and said in the log itself once it can be written again.
+Lines are written on a thread of their own, so that a reader who stalls (a full pipe, a slow disk) holds up no call.
+They are made on the event loop: 2 microseconds each there, where a second thread that wants the interpreter costs the
+loop six times as much. What cannot be written is counted, and said in the log itself once it can be written again.
 """
 
 import asyncio
