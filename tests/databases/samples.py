@@ -24,7 +24,7 @@ from toolgate.model.entities import (
     Virtual,
 )
 
-LABEL = Stamp(managed_by="file:toolgate.yaml")
+LABEL = Stamp(managed_by="file:toolgate.yaml", owned={"name": "0a1b"})
 SEALED = "sealed-value-that-no-audit-may-hold"
 
 SAMPLES: tuple[Entity, ...] = (

@@ -55,7 +55,7 @@ async def test_every_kind_comes_back_as_it_was_written(store: Records, place: Pl
     assert stamp.id.startswith(f"{sample.PREFIX}_")
     assert (stamp.version, stamp.created_by, stamp.updated_by) == (1, "user:jane", "user:jane")
     assert stamp.created_at == stamp.updated_at > 1.7e9
-    assert stamp.managed_by == "file:toolgate.yaml"
+    assert (stamp.managed_by, stamp.owned) == ("file:toolgate.yaml", {"name": "0a1b"})
     async with store.transaction("user:jane") as transaction:
         assert await transaction.get(type(sample), sample.name) == written
         assert await transaction.find(type(sample)) == (written,)

@@ -15,6 +15,7 @@ from toolgate.stores import records
 from toolgate.stores.records import Records
 from toolgate.stores.records.copying import Copied, copy
 from toolgate.stores.records.database import Database
+from toolgate.stores.records.migrations import CHAIN
 from toolgate.stores.records.tables import METADATA
 from toolgate.stores.records.transaction import Remembered
 
@@ -113,6 +114,6 @@ async def test_a_source_of_an_older_schema_is_refused(empty_place: Place, tmp_pa
         records.connect(empty_place.database, box.secrets, box.data) as source,
         records.connect(f"sqlite:///{tmp_path / 'target.db'}", box.secrets, box.data) as target,
     ):
-        with pytest.raises(StoreFailed, match="at schema 0 of 1: run `toolgate db migrate` first"):
+        with pytest.raises(StoreFailed, match=rf"at schema 0 of {len(CHAIN)}: run `toolgate db migrate` first"):
             await copy(source, target, NOW)
         assert (await records.status(target)).found == 0

@@ -53,7 +53,11 @@ class ServerState(StrEnum):
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet."""
+    """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet.
+
+    `owned` are the fields that the source in `managed_by` declares, each with a digest of the value that it gave: what is
+    another now was changed by somebody else.
+    """
 
     id: str = ""
     version: int = 0
@@ -62,6 +66,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
     updated_by: str = ""
     managed_by: str | None = None
+    owned: dict[str, str] = {}
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

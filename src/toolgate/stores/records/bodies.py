@@ -81,8 +81,23 @@ def stamped(entity: E, values: Mapping[str, Any]) -> E:
         created_by=values["created_by"],
         updated_by=values["updated_by"],
         managed_by=values["managed_by"],
+        owned=_owned(values["owned"]),
     )
     return msgspec.structs.replace(entity, stamp=stamp)
+
+
+def owned_text(stamp: Stamp) -> str | None:
+    """What the column `owned` holds for this stamp."""
+    return msgspec.json.encode(stamp.owned).decode() if stamp.owned else None
+
+
+def _owned(text: str | None) -> dict[str, str]:
+    if text is None:
+        return {}
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except msgspec.MsgspecError:
+        raise StoreFailed("a record's owned fields cannot be read: restore the database from a backup") from None
 
 
 def change(row: Row[Any]) -> Change:
@@ -100,7 +115,7 @@ def change(row: Row[Any]) -> Change:
     )
 
 
-_STAMP = ("id", "version", "created_at", "updated_at", "created_by", "updated_by", "managed_by")
+_STAMP = ("id", "version", "created_at", "updated_at", "created_by", "updated_by", "managed_by", "owned")
 _NEWER = "it was written by a newer Toolgate: run that version"
 
 

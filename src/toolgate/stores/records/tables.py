@@ -25,11 +25,13 @@ RECORD = Table(
     Column("updated_at", LONG, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("updated_by", Text, nullable=False),
+    Column("owned", Text),
     PrimaryKeyConstraint("kind", "id", name="record_pk"),
     UniqueConstraint("kind", "name", name="record_name"),
     sqlite_strict=True,
 )
-"""Every record of every kind, as it is now. `body` is the entity without its stamp."""
+"""Every record of every kind, as it is now. `body` is the entity without its stamp; `owned` is its `stamp.owned` as a
+JSON object."""
 
 CHANGE = Table(
     "change",

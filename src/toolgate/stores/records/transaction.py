@@ -73,6 +73,7 @@ class RecordsTransaction:
             values: dict[str, Any] = {
                 "version": expected + 1,
                 "managed_by": entity.stamp.managed_by,
+                "owned": bodies.owned_text(entity.stamp),
                 "body": body,
                 "updated_at": now,
                 "updated_by": self._actor,
