@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from toolgate.model.declared import Pick, PicksFrom
 from toolgate.model.entities import (
+    Acceptance,
     Binding,
     Condition,
     Entity,
@@ -108,5 +109,6 @@ SAMPLES: tuple[Entity, ...] = (
         expires=1.9e9,
         reason="Because",
     ),
+    Acceptance(name="github", stamp=LABEL, offers={"tool:list": '{"description":"00ff"}', "instructions": "{}"}),
     Secret(name="token", stamp=LABEL, owner="platform", sealed=SEALED, key_id="k1", description="A token"),
 )

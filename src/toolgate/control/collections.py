@@ -9,6 +9,7 @@ import msgspec
 from toolgate.control import needs
 from toolgate.control.needs import Edit
 from toolgate.model.entities import (
+    Acceptance,
     Binding,
     Entity,
     Grant,
@@ -46,4 +47,5 @@ COLLECTIONS: Mapping[type[Entity], Collection] = {
     Key: Collection(needs.of_key, access.key),
     Grant: Collection(needs.of_grant, access.grant),
     Secret: Collection(needs.of_owned, access.secret),
+    Acceptance: Collection(needs.of_acceptance, servers.acceptance),
 }

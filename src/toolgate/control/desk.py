@@ -12,7 +12,7 @@ from toolgate.control.collections import COLLECTIONS
 from toolgate.control.needs import Edit
 from toolgate.control.registry import Registry
 from toolgate.control.selection import shown
-from toolgate.model.entities import Entity, Key, Stamp
+from toolgate.model.entities import Acceptance, Entity, Key, Server, Stamp
 from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
@@ -85,6 +85,14 @@ class Desk:
         self._judge_unused(entity, name)
         await self.transaction.remove(entity, name, expected=expected)
         self.directory = after
+        await self._forget(entity, name)
+
+    async def _forget(self, entity: type[Entity], name: str) -> None:
+        """What was accepted of a server goes with it: another of its name begins anew."""
+        accepted = self.directory.get(Acceptance, name) if entity is Server else None
+        if accepted is not None:
+            await self.transaction.remove(Acceptance, name, expected=accepted.stamp.version)
+            self.directory = self.directory.without(Acceptance, name)
 
     def _current(self, entity: type[E], name: str) -> E:
         record = self.directory.get(entity, name)

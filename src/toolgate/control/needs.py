@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from toolgate.model.entities import Entity, Grant, Key, Secret, Server, ServerState, Team, Virtual
+from toolgate.model.entities import Acceptance, Entity, Grant, Key, Secret, Server, ServerState, Team, Virtual
 from toolgate.rules import lifecycle
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Facts
@@ -114,6 +114,15 @@ def of_virtual(edit: Edit[Virtual]) -> Sequence[Need]:
     permission = "server:publish" if live else "server:read"
     sources = dict.fromkeys(picks.server for picks in after.offers)
     return [*needs, *(Need(permission, scopes_of_server(edit.left, name)) for name in sources)]
+
+
+def of_acceptance(edit: Edit[Acceptance]) -> Sequence[Need]:
+    """Whoever may make a draft live decides what is offered of what is live; and of a draft, whoever writes it."""
+    record = edit.after or edit.before
+    assert record is not None
+    server = edit.reached.get(Server, record.name)
+    permission = "server:write" if server is not None and server.state is ServerState.DRAFT else "server:publish"
+    return (Need(permission, scopes_of_server(edit.reached, record.name)),)
 
 
 def _writing(edit: Edit[Any]) -> Sequence[Need]:

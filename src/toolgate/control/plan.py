@@ -12,6 +12,7 @@ import msgspec
 
 from toolgate.model.entities import (
     ENTITIES,
+    KEPT,
     Binding,
     Entity,
     Grant,
@@ -121,4 +122,4 @@ def _surplus(there: Directory, wanted: Iterable[Entity], source: str) -> Iterato
                 yield Step(Action.REMOVE, record, None)
 
 
-assert {*ORDER, Secret} == set(ENTITIES.values())
+assert {*ORDER, *KEPT, Secret} == set(ENTITIES.values())

@@ -257,12 +257,26 @@ class Secret(Entity, frozen=True, kw_only=True):
     description: str = ""
 
 
+class Acceptance(Entity, frozen=True, kw_only=True):
+    """What the server of this name offered when it was last accepted: digests by offer, as `rules.drift` makes them.
+    The gateway keeps it beside every server, those of a file too; nobody writes it but by registering or accepting."""
+
+    KIND = "acceptance"
+    PREFIX = "acp"
+
+    offers: dict[str, str] = {}
+
+
 ENTITIES: dict[str, type[Entity]] = {
     entity.KIND: entity
     for entity in (
-        Server, Virtual, Team, User, ServiceAccount, Role, Binding, GroupMapping, Key, Grant, Secret,
+        Server, Virtual, Team, User, ServiceAccount, Role, Binding, GroupMapping, Key, Grant, Secret, Acceptance,
     )
 }  # fmt: skip
+
+KEPT: frozenset[type[Entity]] = frozenset({Acceptance})
+"""The kinds that the gateway keeps for itself, beside what people write: no collection of the API, and in no
+declaration."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from toolgate.model.entities import (
+    Acceptance,
     Binding,
     Entity,
     Grant,
@@ -89,6 +90,7 @@ _SCOPES: Mapping[type[Entity], Callable[[Directory, Any], tuple[str, ...]]] = {
     Key: lambda directory, record: of_subject(directory, record.owner),
     Secret: lambda directory, record: directory.team_scopes(record.owner),
     Binding: lambda directory, record: of_scope(directory, record.scope),
+    Acceptance: lambda directory, record: of_server(directory, record.name),
 }
 
 
@@ -112,5 +114,5 @@ def to_read(directory: Directory, record: Entity) -> tuple[Need, ...]:
 
 
 def area(record: Entity | type[Entity]) -> str:
-    """The first half of the permissions for a kind: virtual servers are servers here."""
-    return "server" if record.KIND == Virtual.KIND else record.KIND
+    """The first half of the permissions for a kind: virtual servers are servers here, and so is what was accepted."""
+    return "server" if record.KIND in (Virtual.KIND, Acceptance.KIND) else record.KIND

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 from toolgate.model.declared import Pick, PicksFrom
-from toolgate.model.entities import Secret, Server, Virtual
+from toolgate.model.entities import Acceptance, Secret, Server, Virtual
 from toolgate.rules import globs, headers, lifecycle, plaintext, references
 from toolgate.rules.facts import Facts, Finding
 from toolgate.rules.names import LABEL, LABEL_RULE, meant
@@ -42,6 +42,11 @@ def server(value: Server, facts: Facts) -> Iterator[Finding]:
     if value.icon is not None:
         yield from fields.https("icon", value.icon)
     yield from _overrides(value)
+
+
+def acceptance(value: Acceptance, facts: Facts) -> Iterator[Finding]:
+    if value.name not in facts.directory.servers:
+        yield "name", f"there is no server of this name{meant(value.name, facts.directory.servers)}"
 
 
 def _served(value: Server | Virtual, facts: Facts) -> Iterator[Finding]:
