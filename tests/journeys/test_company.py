@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.databases.fixtures import Place
 from tests.journeys.clients import sdk
 from tests.journeys.terminal import Said, Terminal
 from tests.journeys.test_changes import TOOLS_CHANGED, listening
@@ -45,9 +46,13 @@ class Company:
         return self.does("key", "new", f"{name}-laptop", "--set", f"owner=user:{name}").strip()
 
 
-@pytest.fixture
-def company(tmp_path: Path) -> Generator[Company]:
-    terminal = Terminal(tmp_path, TOOLGATE_DATA_DIR=str(tmp_path / "data"))
+@pytest.fixture(params=["sqlite", "postgres"])
+def company(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[Company]:
+    variables = {"TOOLGATE_DATA_DIR": str(tmp_path / "data")}
+    if request.param == "postgres":
+        place: Place = request.getfixturevalue("empty_postgres")
+        variables |= {"TOOLGATE_DATABASE": "env:RECORDS_URL", "RECORDS_URL": str(place.database)}
+    terminal = Terminal(tmp_path, **variables)
     with terminal.start("up", "--port", "0") as up:
         yield Company(terminal, up.out.wait(ENDPOINT)["url"])
         up.process.terminate()
