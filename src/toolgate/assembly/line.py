@@ -111,7 +111,10 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         def updated(server: str, uri: str | None) -> None:
             hub.relisted(server) if uri is None else hub.updated(server, uri)
 
-        catalog = Catalog(ServerOpener(toolbox, seals.state), changed, updated)
+        async def published() -> None:
+            await publisher.published()
+
+        catalog = Catalog(ServerOpener(toolbox, seals.state), changed, updated, published)
         publisher = Publisher(lambda: _source(held.declared, catalog, digest), toolbox.clock.now)
         hub = Hub(publisher.current, catalog.watch)
         publisher.on_swap(hub.swapped)

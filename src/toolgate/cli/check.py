@@ -20,9 +20,9 @@ def check(
     file: Annotated[Path, typer.Argument(help="The file to read.", metavar="FILE")] = Path(DEFAULT_CONFIG),
 ) -> None:
     """Says what is wrong with a configuration, one line each: file, line, field and reason. Exit code 2 if anything
-    is."""
+    is. Whether `store:NAME` is in the store is seen when it is served."""
     try:
-        declared = reader(file)()
+        declared = reader(file, stored=True)()
     except ConfigError as error:
         for finding in error.findings:
             write(finding)

@@ -18,10 +18,12 @@ def chosen(config: Path | None) -> Path | None:
     return config or (default if default.is_file() else None)
 
 
-def reader(config: Path) -> Callable[[], Declared]:
-    """Reads the file, each time it is called. Raises ConfigError then."""
+def reader(config: Path, *, stored: bool) -> Callable[[], Declared]:
+    """Reads the file, each time it is called. `stored` says whether secrets of the store may stand in it. Raises
+    ConfigError then."""
 
     def read() -> Declared:
-        return declarative.load(config, extensions.kinds(), References(os.environ, config.absolute().parent))
+        secrets = References(os.environ, config.absolute().parent)
+        return declarative.load(config, extensions.kinds(), secrets, stored=stored)
 
     return read

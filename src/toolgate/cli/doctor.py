@@ -92,7 +92,7 @@ async def _findings(given: dict[str, Any]) -> AsyncIterator[Finding]:
         yield finding
     file = configuration.chosen(found.config)
     try:
-        declared = DEMO if file is None else configuration.reader(file)()
+        declared = DEMO if file is None else configuration.reader(file, stored=found.state != "none")()
     except ConfigError as error:
         for said in error.findings:
             yield Finding("configuration", False, said, "correct the file; `toolgate check` reads it again")

@@ -48,7 +48,7 @@ def stdio(
         run(forward(remote, source, sink, found.max_body))
         return
     file = configuration.chosen(found.config)
-    reload = None if file is None else configuration.reader(file)
+    reload = None if file is None else configuration.reader(file, stored=False)
     declared = DEMO if reload is None else reload()
     data = open_data_dir(directory)
     _log(found)

@@ -71,7 +71,7 @@ def prepare(flags: dict[str, Any]) -> Start:
     found = settings.load(flags, os.environ, here)
     chosen = settings.chosen(flags, os.environ, here)
     file = configuration.chosen(found.config)
-    reload = None if file is None else configuration.reader(file)
+    reload = None if file is None else configuration.reader(file, stored=found.state != "none")
     declared = DEMO if reload is None else reload()
     if "port" not in chosen:
         found = msgspec.structs.replace(found, port=free_port(found.host, found.port))

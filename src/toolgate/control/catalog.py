@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
@@ -47,6 +47,10 @@ class Opened:
         self.note: str | None = "its discovery has not ended yet"
         self.settled = asyncio.Event()
         self._grant = grant
+
+    def follow(self, former: "Opened") -> None:
+        """Offers what `former` did until it is discovered: it is the same server, opened anew."""
+        self.discovery, self.note = former.discovery, former.note
 
     async def discovered(self) -> Discovery:
         """What the server offers now, whatever is known."""
@@ -150,14 +154,22 @@ Opener = Callable[[ServerSpec], "AbstractAsyncContextManager[Opened]"]
 
 
 class Catalog:
-    """The opened servers by name. `open_server` opens one; it is closed when its spec is gone or different."""
+    """The opened servers by name. `open_server` opens one; it is closed when its spec is gone or different, and then
+    only after `published`, which waits until no new call is sent to it."""
 
-    def __init__(self, open_server: Opener, changed: Callable[[], None], updated: Updated) -> None:
+    def __init__(
+        self,
+        open_server: Opener,
+        changed: Callable[[], None],
+        updated: Updated,
+        published: Callable[[], Awaitable[None]],
+    ) -> None:
         self._open_server = open_server
         self._changed = changed
         self._updated = updated
+        self._published = published
         self._lives: dict[str, tuple[ServerSpec, asyncio.Task[None]]] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self.opened: dict[str, Opened] = {}
         self.failed: dict[str, str] = {}
         self._watched: dict[str, frozenset[str]] = {}
@@ -170,7 +182,7 @@ class Catalog:
                 self._close(name)
         for name, spec in wanted.items():
             if name not in self._lives:
-                self._lives[name] = (spec, asyncio.create_task(self._live(spec), name=f"server {name}"))
+                self._begin(spec)
         self._changed()
 
     async def probe(self, spec: ServerSpec) -> Discovery:
@@ -183,9 +195,11 @@ class Catalog:
                 raise UpstreamFailed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s") from None
 
     def reopen(self, names: frozenset[str]) -> None:
-        """Has these servers opened anew by the next `apply`, although their specs are as they were."""
+        """Opens these servers anew although their specs are as they were. Calls go on meanwhile: those under way where
+        they are, and new ones to whichever is in force."""
         for name in names & self._lives.keys():
-            self._close(name)
+            spec, life = self._lives[name]
+            self._begin(spec, life)
 
     def notes(self) -> dict[str, str]:
         """Why the offers of a server are not known, by server."""
@@ -211,35 +225,72 @@ class Catalog:
                     await opened.settled.wait()
 
     async def close(self) -> None:
-        for _, life in self._lives.values():
+        ending = set(self._running)
+        for life in ending:
             life.cancel()
-        ending = [life for _, life in self._lives.values()] + list(self._ending)
         if ending:
             await asyncio.wait(ending, timeout=DRAIN)
+
+    def _begin(self, spec: ServerSpec, former: "asyncio.Task[None] | None" = None) -> None:
+        life = asyncio.create_task(self._live(spec, former), name=f"server {spec.name}")
+        self._lives[spec.name] = (spec, life)
+        self._running.add(life)
+        life.add_done_callback(self._running.discard)
 
     def _close(self, name: str) -> None:
         _, life = self._lives.pop(name)
         self.opened.pop(name, None)
         self.failed.pop(name, None)
-        life.cancel()
-        self._ending.add(life)
-        life.add_done_callback(self._ending.discard)
+        self._end(life)
 
-    async def _live(self, spec: ServerSpec) -> None:
+    def _end(self, life: "asyncio.Task[None]") -> None:
+        """Ends a life once the snapshot that sends calls to it is replaced."""
+
+        async def end() -> None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN):
+                    await self._published()
+            life.cancel()
+
+        waiting = asyncio.create_task(end(), name=f"end of {life.get_name()}")
+        life.add_done_callback(lambda _: waiting.cancel())
+
+    def _is_current(self, name: str) -> bool:
+        """Whether the life that asks is still the one of its server."""
+        return name in self._lives and self._lives[name][1] is asyncio.current_task()
+
+    async def _live(self, spec: ServerSpec, former: "asyncio.Task[None] | None") -> None:
+        """`former` is the life that this one takes the place of."""
         try:
             async with self._open_server(spec) as opened:
+                if not self._is_current(spec.name):
+                    return
+                if former is not None and spec.name in self.opened:
+                    opened.follow(self.opened[spec.name])
                 self.opened[spec.name] = opened
+                self.failed.pop(spec.name, None)
+                if former is not None:
+                    self._changed()
+                    self._end(former)
+                    former = None
                 if spec.name in self._watched:
                     with suppress(Fault):
                         await opened.upstream.watch(self._watched[spec.name])
                 await opened.supervise(self._changed, self._updated)
         except ToolgateError as error:
             logger.warning("%s", _naming(spec.name, str(error)))
-            self.failed[spec.name] = str(error)
-            self._changed()
+            self._fail(spec.name, str(error))
         except Exception:
             logger.exception("server %s could not be opened", spec.name)
-            self.failed[spec.name] = "it could not be opened (see the log)"
+            self._fail(spec.name, "it could not be opened (see the log)")
+        finally:
+            if former is not None:
+                self._end(former)
+
+    def _fail(self, name: str, why: str) -> None:
+        if self._is_current(name):
+            self.opened.pop(name, None)
+            self.failed[name] = why
             self._changed()
 
 

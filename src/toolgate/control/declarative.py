@@ -25,9 +25,10 @@ SECTIONS = ("version", "servers", "virtual", "teams", "keys", "grants")
 VERSION = 1
 
 
-def load(path: Path, kinds: Kinds, secrets: Secrets | None) -> Declared:
+def load(path: Path, kinds: Kinds, secrets: Secrets | None, *, stored: bool = False) -> Declared:
     """Reads a file. Raises ConfigError. Relative paths in it start from its own directory; `secrets` None skips looking
-    whether referenced secrets are there (their form is checked all the same)."""
+    whether referenced secrets are there (their form is checked all the same). `stored` says that there are records, and
+    so secrets of the store."""
     label = str(path)
     try:
         with path.open("rb") as file:
@@ -39,7 +40,7 @@ def load(path: Path, kinds: Kinds, secrets: Secrets | None) -> Declared:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError((f"{label}:{line}: this is not text in UTF-8",)) from None
-    declared = read(text, label, Surroundings(kinds, secrets, path.parent.absolute()))
+    declared = read(text, label, Surroundings(kinds, secrets, path.parent.absolute(), stored))
     return msgspec.structs.replace(declared, file=path)
 
 

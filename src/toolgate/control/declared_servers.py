@@ -28,11 +28,13 @@ _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
 
 class Surroundings(msgspec.Struct, frozen=True):
     """What the file is read against. `base` is the directory that its relative paths start from. Without `secrets`,
-    references are checked for their form only."""
+    references are checked for their form only; where records are kept (`stored`), so are those to stored secrets, which
+    come and go while the file stays: they are looked for when their server is opened."""
 
     kinds: Kinds
     secrets: Secrets | None
     base: Path
+    stored: bool = False
 
 
 def read_servers(section: Place, around: Surroundings) -> list[ServerSpec]:
@@ -153,7 +155,7 @@ def _judge_text(place: Place, name: str, text: str, around: Surroundings, *, all
     shown = reference
     if reference.source == "file":
         reference = msgspec.structs.replace(reference, name=absolute(reference.name, around.base))
-    if around.secrets is not None:
+    if around.secrets is not None and not (around.stored and reference.source == "store"):
         try:
             around.secrets.resolve(reference.secret)
         except ConfigError as error:

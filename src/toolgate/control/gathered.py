@@ -92,7 +92,7 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
         declared,
         until=_until(directory, now),
         secrets=tuple(_by_name(directory, Secret)),
-        uses={one.name: used for one in servers if (used := secrets_of(one))},
+        uses={one.name: used for one in (*servers, *file.servers) if (used := secrets_of(one))},
     )
 
 

@@ -48,7 +48,12 @@ class References:
         if flaw is not None:
             raise ConfigError((flaw,))
         if parsed.source == "store":
-            raise ConfigError((f"{reference} is a secret of the store, and this gateway runs without one",))
+            raise ConfigError(
+                (
+                    f"{reference} is a secret of the store, and this gateway runs without one: give env:NAME or"
+                    " file:PATH, or run `toolgate up` with records (without `--state none`)",
+                )
+            )
         value = self._from_environment(parsed) if parsed.source == "env" else self._from_file(parsed)
         if not value:
             raise ConfigError((f"{reference} is empty",))

@@ -1,8 +1,9 @@
 """Who refers to a record by its name: what must not be removed while something does."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from toolgate.model.declared import ServerSpec
 from toolgate.model.entities import (
     Binding,
     Entity,
@@ -56,9 +57,7 @@ def _of_names(directory: Directory, entity: type[Entity], name: str) -> Iterator
     elif entity in (Server, Virtual):
         yield from _to_server(directory, name)
     elif entity is Secret:
-        for server in directory.all(Server).values():
-            if name in secrets_of(server):
-                yield server.KIND, server.name, "headers" if name in _named(server.headers) else "settings"
+        yield from _to_secret((*directory.all(Server).values(), *directory.declared.servers), name)
 
 
 def _to_team(directory: Directory, name: str) -> Iterator[tuple[str, str, str]]:
@@ -84,6 +83,13 @@ def _to_server(directory: Directory, name: str) -> Iterator[tuple[str, str, str]
             yield binding.KIND, binding.name, "scope"
 
 
+def _to_secret(servers: Iterable[Server | ServerSpec], name: str) -> Iterator[tuple[str, str, str]]:
+    """Servers of the file count: whoever owns the file is not asked."""
+    for server in servers:
+        if name in secrets_of(server):
+            yield Server.KIND, server.name, "headers" if name in _named(server.headers) else "settings"
+
+
 def references_of(value: Any) -> Iterator[references.Reference]:
     """Every reference to a secret in plain values (`env:`, `file:`, `store:`). What is nested too deep has none, and is
     never stored."""
@@ -104,8 +110,8 @@ def _references(value: Any) -> Iterator[references.Reference]:
             yield from _references(item)
 
 
-def secrets_of(server: Server) -> frozenset[str]:
-    """The names of the stored secrets that a server refers to."""
+def secrets_of(server: Server | ServerSpec) -> frozenset[str]:
+    """The names of the stored secrets that a server refers to, be it a record's or the file's."""
     return _named(server.headers) | _named(server.settings)
 
 
