@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Iterable
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.control.company import LOCAL, Company, by
 from toolgate.control.applying import Applying
-from toolgate.control.plan import Action, plan
+from toolgate.control.plan import Action, Wanted, plan, wholly
 from toolgate.model.entities import Binding, Entity, Key, Role, Secret, Stamp, Team, User
 from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.rules.directory import Directory
@@ -27,21 +28,26 @@ SETS = st.lists(RECORDS, max_size=6, unique_by=lambda record: (record.KIND, reco
 
 
 def carried_out(there: Directory, wanted: list[Entity], *, prune: bool) -> Directory:
-    for step in plan(there, wanted, SOURCE, prune=prune).steps:
+    for step in plan(there, whole(wanted), SOURCE, prune=prune).steps:
         if step.action is Action.REMOVE:
             there = there.without(type(step.record), step.record.name)
         else:
-            there = there.with_(msgspec.structs.replace(step.record, stamp=Stamp(version=1, managed_by=SOURCE)))
+            stamp = Stamp(version=1, managed_by=SOURCE, owned=dict(step.owned))
+            there = there.with_(msgspec.structs.replace(step.record, stamp=stamp))
     return there
+
+
+def whole(records: Iterable[Entity]) -> list[Wanted]:
+    return [wholly(record) for record in records]
 
 
 @pytest.mark.promise("gitops.fixed-point")
 @given(SETS, SETS, st.booleans())
 def test_what_was_carried_out_leaves_nothing_to_do(first: list[Entity], then: list[Entity], prune: bool):
     there = carried_out(carried_out(Directory(()), first, prune=prune), then, prune=prune)
-    assert plan(there, then, SOURCE, prune=prune).steps == ()
+    assert plan(there, whole(then), SOURCE, prune=prune).steps == ()
     exported = [record for record in there.records() if record.stamp.managed_by == SOURCE]
-    assert plan(there, exported, SOURCE, prune=True).steps == ()
+    assert plan(there, whole(exported), SOURCE, prune=True).steps == ()
     if prune:
         assert {(record.KIND, record.name) for record in exported} == {(record.KIND, record.name) for record in then}
 
@@ -56,31 +62,31 @@ async def test_what_is_exported_and_applied_changes_nothing(acme: Company):
         Binding(name="zoe-there", subject="team:child", role="member", scope="team:child"),
         Key(name="zoe-key", digest="ab" * 32, owner="user:zoe"),
     ]
-    planned = await applying.plan(LOCAL, wanted, SOURCE)
+    planned = await applying.plan(LOCAL, whole(wanted), SOURCE)
     assert [step.action for step in planned.steps] == [Action.CREATE] * 5
-    await applying.apply(LOCAL, wanted, SOURCE, seq=planned.seq)
+    await applying.apply(LOCAL, whole(wanted), SOURCE, seq=planned.seq)
     exported = await applying.export(LOCAL, SOURCE)
     assert len(exported) == 5
-    assert (await applying.plan(LOCAL, exported, SOURCE, prune=True)).steps == ()
-    assert (await applying.plan(LOCAL, wanted, SOURCE, prune=True)).steps == ()
-    fewer = await applying.plan(LOCAL, wanted[1:3], SOURCE, prune=True)
-    await applying.apply(LOCAL, wanted[1:3], SOURCE, seq=fewer.seq, prune=True)
+    assert (await applying.plan(LOCAL, whole(exported), SOURCE, prune=True)).steps == ()
+    assert (await applying.plan(LOCAL, whole(wanted), SOURCE, prune=True)).steps == ()
+    fewer = await applying.plan(LOCAL, whole(wanted[1:3]), SOURCE, prune=True)
+    await applying.apply(LOCAL, whole(wanted[1:3]), SOURCE, seq=fewer.seq, prune=True)
     assert {record.name for record in await applying.export(LOCAL, SOURCE)} == {"parent", "zoe"}
 
 
 @pytest.mark.promise("gitops.one-transaction")
 async def test_a_stale_plan_is_refused_and_a_refused_one_changes_nothing(acme: Company):
     applying = Applying(acme.administration)
-    planned = await applying.plan(LOCAL, [User(name="zoe")], SOURCE)
+    planned = await applying.plan(LOCAL, whole([User(name="zoe")]), SOURCE)
     await acme.add(User(name="max"))
     with pytest.raises(Conflict, match="again"):
-        await applying.apply(LOCAL, [User(name="zoe")], SOURCE, seq=planned.seq)
+        await applying.apply(LOCAL, whole([User(name="zoe")]), SOURCE, seq=planned.seq)
     seq = await acme.seq()
     wrong = [User(name="zoe"), Binding(name="b-zoe", subject="user:nobody-at-all", role="member")]
     with pytest.raises(Refused, match=r"binding\.b-zoe"):
-        await applying.apply(LOCAL, wrong, SOURCE, seq=seq)
+        await applying.apply(LOCAL, whole(wrong), SOURCE, seq=seq)
     with pytest.raises(NotAllowed):
-        await applying.apply(by("bea"), [User(name="zoe")], SOURCE, seq=seq)
+        await applying.apply(by("bea"), whole([User(name="zoe")]), SOURCE, seq=seq)
     assert await acme.seq() == seq
 
 
@@ -89,15 +95,15 @@ async def test_what_others_made_is_left_alone(acme: Company):
     applying = Applying(acme.administration)
     for record in (User(name="ann"), Team(name="red")):
         with pytest.raises(Refused, match="made by hand"):
-            await applying.plan(LOCAL, [record], SOURCE, prune=True)
-    planned = await applying.plan(LOCAL, [User(name="zoe")], SOURCE, prune=True)
-    await applying.apply(LOCAL, [User(name="zoe")], SOURCE, seq=planned.seq, prune=True)
+            await applying.plan(LOCAL, whole([record]), SOURCE, prune=True)
+    planned = await applying.plan(LOCAL, whole([User(name="zoe")]), SOURCE, prune=True)
+    await applying.apply(LOCAL, whole([User(name="zoe")]), SOURCE, seq=planned.seq, prune=True)
     with pytest.raises(Refused, match=SOURCE):
-        await applying.plan(LOCAL, [User(name="zoe")], "apply:other")
+        await applying.plan(LOCAL, whole([User(name="zoe")]), "apply:other")
     assert (await applying.plan(LOCAL, [], "apply:other", prune=True)).steps == ()
     with pytest.raises(Refused, match="managed by apply:platform"):
         await acme.administration.remove(LOCAL, User, "zoe", expected=1)
     with pytest.raises(Refused, match="secret put"):
-        await applying.plan(LOCAL, [Secret(name="s", sealed="", key_id="")], SOURCE)
+        await applying.plan(LOCAL, whole([Secret(name="s", sealed="", key_id="")]), SOURCE)
     with pytest.raises(Refused, match="digest"):
-        await applying.plan(LOCAL, [Key(name="k", digest="")], SOURCE)
+        await applying.plan(LOCAL, whole([Key(name="k", digest="")]), SOURCE)

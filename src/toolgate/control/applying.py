@@ -7,18 +7,25 @@ import msgspec
 from toolgate.control.actors import Actor, actor_of
 from toolgate.control.administration import Administration
 from toolgate.control.desk import Desk
-from toolgate.control.plan import ORDER, Action, Plan, Step, plan
+from toolgate.control.plan import ORDER, Action, Plan, Step, Wanted, goal, plan
 from toolgate.model.entities import Entity
-from toolgate.model.errors import Conflict, NotFound, Refused
+from toolgate.model.errors import Conflict, NotAllowed, NotFound, Refused
 from toolgate.model.identity import Principal
 from toolgate.rules.directory import Directory
+from toolgate.rules.facts import Finding
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """`seq` is that of the last change that was seen: who applies the plan says it."""
+    """`seq` is that of the last change that was seen: who applies the plan says it. `lacking` is what the one who
+    planned would be told on applying it, where that is a missing permission."""
 
     seq: int
     steps: tuple[Step, ...]
+    lacking: str = ""
+
+
+class _Rehearsed(Exception):
+    """Ends the transaction of a plan: nothing of it stays."""
 
 
 class Applying:
@@ -27,19 +34,29 @@ class Applying:
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
 
-    async def plan(self, actor: Principal, wanted: Sequence[Entity], source: str, *, prune: bool = False) -> Planned:
-        """What `apply` would do; nothing is changed. Raises Refused, NotFound for what the actor may not see."""
-        registry = self._administration.registry
-        seq, records = await registry.store.load()
-        directory = Directory(records, registry.declared())
-        found = _accepted(plan(directory, wanted, source, prune=prune))
-        _judge_sight(directory, actor_of(directory, actor, registry.clock.now()), found)
-        return Planned(seq, found)
+    async def plan(self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False) -> Planned:
+        """What `apply` would do. It is carried out and taken back, so that everything that is wrong with it is found
+        now: nothing is changed. Raises Refused, NotFound for what the actor may not see, and StoreFailed."""
+        store = self._administration.registry.store
+        seq, _ = await store.load()
+        steps: tuple[Step, ...] = ()
+        lacking = ""
+        try:
+            async with self._administration.open(actor, source=source) as desk:
+                steps = _accepted(plan(desk.directory, wanted, source, prune=prune))
+                _judge_sight(desk.directory, desk.actor, steps)
+                try:
+                    await _carry_out(desk, steps)
+                except NotAllowed as error:
+                    lacking = str(error)
+                raise _Rehearsed
+        except _Rehearsed:
+            return Planned(seq, steps, lacking)
 
     async def apply(
         self,
         actor: Principal,
-        wanted: Sequence[Entity],
+        wanted: Sequence[Wanted],
         source: str,
         *,
         seq: int,
@@ -58,7 +75,8 @@ class Applying:
             return steps
 
     async def export(self, actor: Principal, source: str) -> tuple[Entity, ...]:
-        """The records that carry the label and that the actor may read. Applied again, they change nothing."""
+        """The records that carry the label and that the actor may read. Applied again with the fields that their stamps
+        say are owned, they change nothing."""
         registry = self._administration.registry
         directory = await registry.directory()
         who = actor_of(directory, actor, registry.clock.now())
@@ -83,30 +101,24 @@ def _judge_sight(directory: Directory, who: Actor, steps: Sequence[Step]) -> Non
 
 
 async def _carry_out(desk: Desk, steps: Sequence[Step]) -> None:
-    """What refers to something that comes later (a team to its parent) is tried again after it."""
-    waiting = list(steps)
-    while waiting:
-        refused: list[tuple[Step, Refused]] = []
-        for step in waiting:
-            try:
-                await _take(desk, step)
-            except Refused as error:
-                refused.append((step, error))
-        if len(refused) == len(waiting):
-            raise Refused(
-                tuple(
-                    (f"{step.record.KIND}.{step.record.name}{f'.{path}' if path else ''}", reason)
-                    for step, error in refused
-                    for path, reason in error.findings
-                )
-            )
-        waiting = [step for step, _ in refused]
+    """Every value is judged against what shall be there in the end, so that records may refer to each other whichever
+    way; every finding is told at once."""
+    desk.goal = goal(desk.directory, steps)
+    findings: list[Finding] = []
+    for step in steps:
+        try:
+            await _take(desk, step)
+        except Refused as error:
+            spot = f"{step.record.KIND}.{step.record.name}"
+            findings.extend((f"{spot}.{path}" if path else spot, reason) for path, reason in error.findings)
+    if findings:
+        raise Refused(tuple(findings))
 
 
 async def _take(desk: Desk, step: Step) -> None:
     if step.action is Action.REMOVE:
         await desk.remove(type(step.record), step.record.name, expected=step.record.stamp.version)
     elif step.action is Action.CREATE:
-        await desk.create(step.record)
+        await desk.create(step.record, owned=step.owned)
     else:
-        await desk.replace(step.record, expected=step.record.stamp.version)
+        await desk.replace(step.record, expected=step.record.stamp.version, owned=step.owned)

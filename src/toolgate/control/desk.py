@@ -2,7 +2,7 @@
 version that was seen, is it right, and does nobody get more than the actor has."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -28,8 +28,11 @@ _AT_ONCE = 20
 
 
 class Desk:
-    """`directory` follows the changes. `source` is the label of what this desk may change and gives to what it
-    makes."""
+    """`directory` follows the changes. `source` is the label of what this desk may change and gives to what it makes.
+
+    Where a source makes many changes, `goal` are the records after all of them: values are judged against those, and
+    what is referred to may come later. `owned` says of a record which fields the source declares (`Stamp.owned`).
+    """
 
     def __init__(
         self, transaction: Transaction, directory: Directory, actor: Actor, registry: Registry, source: str | None
@@ -39,39 +42,42 @@ class Desk:
         self.actor = actor
         self.registry = registry
         self.source = source
+        self.goal: Directory | None = None
 
-    async def create(self, value: E) -> E:
+    async def create(self, value: E, *, owned: Mapping[str, str] | None = None) -> E:
         """Stores a new record. Raises NotAllowed, Conflict (the name is taken), Refused."""
         after = self.directory.with_(value)
         self._judge_rights(Edit(None, value, self.directory, after, self.registry.facts(self.directory)))
         taken = self.directory.get(type(value), value.name)
         if taken is not None:
+            _judge_filed(taken)
             current = shown(taken) if self.actor.may_read(self.directory, taken) else None
             raise Conflict(f"there is a {value.KIND} named {value.name!r} already", current)
         self._judge_value(value)
         await self._judge_rise(value, after)
-        return await self._put(value, 0)
+        return await self._put(value, 0, owned)
 
-    async def replace(self, value: E, *, expected: int) -> E:
+    async def replace(self, value: E, *, expected: int, owned: Mapping[str, str] | None = None) -> E:
         """Changes a record. Raises NotFound, NotAllowed, Conflict, Refused."""
         after = self.judge_edit(value, expected=expected)
         self._judge_value(value)
         await self._judge_rise(value, after)
-        return await self._put(value, expected)
+        return await self._put(value, expected, owned)
 
     async def restrict(self, value: E, *, expected: int) -> E:
         """Changes a record so that it takes rights or service away and gives none, which must work whatever else is
-        wrong with the record by now (a team that has left its file). Raises NotFound, NotAllowed, Conflict, and Refused
-        where another source manages it."""
-        self.judge_edit(value, expected=expected)
+        wrong with the record by now (a team that has left its file), also of what a source declares: its next plan shows
+        it. Raises NotFound, NotAllowed, Conflict, and Refused where a file that is being watched declares it."""
+        self.judge_edit(value, expected=expected, urgent=True)
         return await self._put(value, expected)
 
-    def judge_edit(self, value: Entity, *, expected: int) -> Directory:
+    def judge_edit(self, value: Entity, *, expected: int, urgent: bool = False) -> Directory:
         """Whether the actor may make this change to what is there at all; answers the records after it."""
         before = self._current(type(value), value.name)
         after = self.directory.with_(value)
         self._judge_rights(Edit(before, value, self.directory, after, self.registry.facts(self.directory)))
-        self._judge_hold(before)
+        if not urgent or _is_filed(before):
+            self._judge_hold(before, value)
         self._judge_version(before, expected)
         return after
 
@@ -80,7 +86,7 @@ class Desk:
         before = self._current(entity, name)
         after = self.directory.without(entity, name)
         self._judge_rights(Edit(before, None, self.directory, after, self.registry.facts(self.directory)))
-        self._judge_hold(before)
+        self._judge_hold(before, None)
         self._judge_version(before, expected)
         self._judge_unused(entity, name)
         await self.transaction.remove(entity, name, expected=expected)
@@ -103,14 +109,20 @@ class Desk:
     def _judge_rights(self, edit: Edit[Entity]) -> None:
         self.actor.require(self.directory, COLLECTIONS[edit.entity].needs(edit))
 
-    def _judge_hold(self, record: Entity) -> None:
-        """Whether the record is this desk's to change: what a file or another source declares is changed there."""
+    def _judge_hold(self, record: Entity, after: Entity | None) -> None:
+        """Whether the record is this desk's to change: what a file or another source declares is changed there, and
+        that may be some of its fields only."""
         holder = record.stamp.managed_by
         if holder == self.source:
             return
         if holder is None:
             raise Refused((("", f"the {record.KIND} {record.name!r} was made by hand, and {self.source} leaves it"),))
-        raise Refused((("", f"the {record.KIND} {record.name!r} is managed by {holder}: change it there"),))
+        owned = record.stamp.owned
+        if self.source is not None or after is None or not owned:
+            raise Refused((("", f"the {record.KIND} {record.name!r} is managed by {holder}: change it there"),))
+        held = [name for name in owned if getattr(record, name) != getattr(after, name)]
+        if held:
+            raise Refused(tuple((name, f"is declared by {holder}: change it there") for name in held))
 
     def _judge_version(self, record: Entity, expected: int) -> None:
         if record.stamp.version != expected:
@@ -119,7 +131,9 @@ class Desk:
 
     def _judge_value(self, value: Entity) -> None:
         """Judged against all other records, so that nothing can refer to itself by accident."""
-        facts = self.registry.facts(self.directory).about(value)
+        facts = self.registry.facts(self.goal or self.directory).about(value)
+        if self.goal is not None:
+            facts = msgspec.structs.replace(facts, before=self.directory.get(type(value), value.name))
         findings = (*COLLECTIONS[type(value)].findings(value, facts), *self._outliving(value))
         if findings:
             raise Refused(findings)
@@ -148,14 +162,14 @@ class Desk:
             raise actor.refusal(self.directory, Need(rise.permission, rise.scopes), why)
 
     def _judge_unused(self, entity: type[Entity], name: str) -> None:
-        users = referrers(self.directory, entity, name)
+        users = referrers(self.goal or self.directory, entity, name)
         if users:
             told = ", ".join(f"{kind} {user} ({field})" for kind, user, field in users[:10])
             more = f" and {len(users) - 10} more" if len(users) > 10 else ""
             raise Refused((("", f"the {entity.KIND} {name!r} is still used by {told}{more}: change these first"),))
 
-    async def _put(self, value: E, expected: int) -> E:
-        stamped = msgspec.structs.replace(value, stamp=self._stamp(value))
+    async def _put(self, value: E, expected: int, owned: Mapping[str, str] | None = None) -> E:
+        stamped = msgspec.structs.replace(value, stamp=self._stamp(value, owned))
         try:
             stored = await self.transaction.put(stamped, expected=expected)
         except ConfigError as error:  # what JSON or the database cannot hold
@@ -163,7 +177,20 @@ class Desk:
         self.directory = self.directory.with_(stored)
         return shown(stored)
 
-    def _stamp(self, value: Entity) -> Stamp:
+    def _stamp(self, value: Entity, owned: Mapping[str, str] | None) -> Stamp:
         """The stamp is the store's, but for the source: what a caller put there counts for nothing."""
         known = self.directory.get(type(value), value.name)
-        return Stamp(managed_by=self.source) if known is None else known.stamp
+        stamp = Stamp(managed_by=self.source) if known is None else known.stamp
+        return stamp if owned is None else msgspec.structs.replace(stamp, owned=dict(owned))
+
+
+def _is_filed(record: Entity) -> bool:
+    """Whether it is in no database, but in the file that is served: such a record was never stored."""
+    return record.stamp.managed_by is not None and record.stamp.version == 0
+
+
+def _judge_filed(record: Entity) -> None:
+    """Raises Refused: a name that the file declares is the file's."""
+    if _is_filed(record):
+        where = (record.stamp.managed_by or "").partition(":")[2]
+        raise Refused((("name", f"{where} declares one of this name: take another, or it out"),))

@@ -1,12 +1,17 @@
 """What to do so that the records are as somebody declares them: pure.
 
-A source (`apply:platform`) declares records as a whole and owns those that carry its label. What it declares no more is
-removed only when that is asked for (`prune`). What others made, by hand or from another source, is never touched: a
-declared name that is theirs is a finding, and then there is no plan.
+A source (`apply:platform`) declares records as a whole and owns those that carry its label: of each, the fields that it
+declares. What it declares no more is removed only when that is asked for (`prune`). What others made, by hand or from
+another source, is never touched: a declared name that is theirs is a finding, and then there is no plan.
+
+Fields that a source does not declare keep what they have. One that it declared before and declares no more goes back to
+its default. A field that it owns and that somebody else changed has drifted: the plan sets it back, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -34,7 +39,9 @@ ORDER: tuple[type[Entity], ...] = (
     User, Team, ServiceAccount, Role, GroupMapping, Server, Virtual, Key, Binding, Grant,
 )  # fmt: skip
 """In which kinds are made, so that what is referred to comes first; they are removed the other way around. Secrets are
-in no declaration: they have values."""
+in no declaration: they have values. What the gateway keeps for itself is in none either."""
+
+NEVER_DECLARED = frozenset({"name", "stamp"})
 
 
 class Action(StrEnum):
@@ -43,14 +50,26 @@ class Action(StrEnum):
     REMOVE = "remove"
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """A record as a source declares it; `fields` are those that it says something of."""
+
+    record: Entity
+    fields: frozenset[str]
+
+
 class Step(msgspec.Struct, frozen=True):
     """One change. `before` is what is there and `after` what there shall be, None for nothing; `fields` are those that
-    become different."""
+    become different, and `drifted` those of them that somebody else changed. `owned` is what the record's stamp says
+    afterwards; `claimed` are fields that the source owns from then on, or no more, while their value stays.
+    """
 
     action: Action
     before: Entity | None
     after: Entity | None
     fields: tuple[str, ...] = ()
+    drifted: tuple[str, ...] = ()
+    claimed: tuple[str, ...] = ()
+    owned: Mapping[str, str] = {}
 
     @property
     def record(self) -> Entity:
@@ -66,56 +85,113 @@ class Plan(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-def plan(there: Directory, wanted: Sequence[Entity], source: str, *, prune: bool) -> Plan:
+def wholly(record: Entity) -> Wanted:
+    """A record of which every field is declared. A key without a digest declares none."""
+    unsaid = NEVER_DECLARED if getattr(record, "digest", "-") else NEVER_DECLARED | {"digest"}
+    return Wanted(record, frozenset(field.name for field in msgspec.structs.fields(record)) - unsaid)
+
+
+def plan(there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool) -> Plan:
     """From the records that are there to the wanted ones. A wanted key without a digest keeps the one it has."""
     findings = (*_impossible(wanted), *_of_others(there, wanted, source))
     if findings:
         return Plan(findings=findings)
-    ordered = sorted(wanted, key=lambda record: ORDER.index(type(record)))
-    steps = [step for record in ordered if (step := _step(there, record)) is not None]
+    depths = _depths(wanted)
+    ordered = sorted(wanted, key=lambda one: (ORDER.index(type(one.record)), depths.get(_id(one.record), 0)))
+    steps = [step for one in ordered if (step := _step(there, one)) is not None]
     return Plan((*steps, *_surplus(there, wanted, source))) if prune else Plan(tuple(steps))
 
 
-def _impossible(wanted: Sequence[Entity]) -> Iterator[Finding]:
+def goal(there: Directory, steps: Iterable[Step]) -> Directory:
+    """The records when every step is done."""
+    for step in steps:
+        there = there.without(type(step.record), step.record.name) if step.after is None else there.with_(step.after)
+    return there
+
+
+def digest(value: Any) -> str:
+    """What tells one value of a field from another."""
+    return blake2b(msgspec.json.encode(value, order="deterministic"), digest_size=8).hexdigest()
+
+
+def _id(record: Entity) -> tuple[str, str]:
+    return record.KIND, record.name
+
+
+def _depths(wanted: Sequence[Wanted]) -> dict[tuple[str, str], int]:
+    """How many of the wanted teams stand above each: whoever may only change one of those can make it so, from the
+    top."""
+    parents = {one.record.name: one.record.parent for one in wanted if isinstance(one.record, Team)}
+    depths: dict[tuple[str, str], int] = {}
+    for name in parents:
+        above = [name]
+        while (parent := parents.get(above[-1])) is not None and parent not in above:
+            above.append(parent)
+        depths[Team.KIND, name] = len(above)
+    return depths
+
+
+def _impossible(wanted: Sequence[Wanted]) -> Iterator[Finding]:
     seen: set[tuple[str, str]] = set()
-    for record in wanted:
+    for record in (one.record for one in wanted):
         path = f"{record.KIND}.{record.name}"
-        if isinstance(record, Secret):
+        if type(record) not in ORDER:
             yield path, "secrets are not declared: they are set by `toolgate secret put`"
-        if (record.KIND, record.name) in seen:
+        if _id(record) in seen:
             yield path, "is declared twice"
-        seen.add((record.KIND, record.name))
+        seen.add(_id(record))
 
 
-def _of_others(there: Directory, wanted: Iterable[Entity], source: str) -> Iterator[Finding]:
-    for record in wanted:
+def _of_others(there: Directory, wanted: Iterable[Wanted], source: str) -> Iterator[Finding]:
+    for record in (one.record for one in wanted):
         known = there.get(type(record), record.name)
         path = f"{record.KIND}.{record.name}"
         if known is not None and known.stamp.managed_by != source:
             maker = known.stamp.managed_by or "hand"
             yield path, f"is there already, made by {maker}, and {source} leaves what it did not make"
         if known is None and isinstance(record, Key) and not record.digest:
-            yield path, "a new key needs its digest: `toolgate key new --file` prints one"
+            yield f"{path}.digest", "a new key needs its digest: `toolgate key new --file` prints one"
 
 
-def _step(there: Directory, record: Entity) -> Step | None:
+def _step(there: Directory, wanted: Wanted) -> Step | None:
+    record = wanted.record
+    owned = {name: digest(getattr(record, name)) for name in sorted(wanted.fields)}
     known = there.get(type(record), record.name)
     if known is None:
-        return Step(Action.CREATE, None, msgspec.structs.replace(record, stamp=Stamp()))
-    after = msgspec.structs.replace(record, stamp=known.stamp)
-    if isinstance(after, Key) and isinstance(known, Key) and not after.digest:
-        after = msgspec.structs.replace(after, digest=known.digest)
-    fields = tuple(
-        field.name
-        for field in msgspec.structs.fields(type(after))
-        if getattr(after, field.name) != getattr(known, field.name)
+        after = msgspec.structs.replace(record, stamp=Stamp())
+        return Step(Action.CREATE, None, after, tuple(sorted(wanted.fields)), owned=owned)
+    given = {name: getattr(record, name) for name in wanted.fields}
+    left = known.stamp.owned.keys() - wanted.fields
+    after = msgspec.structs.replace(known, **given, **_defaults(type(record), left))
+    fields = tuple(name for name in _names(record) if getattr(after, name) != getattr(known, name))
+    if not fields and owned == known.stamp.owned:
+        return None
+    before = known.stamp.owned
+    drifted = tuple(name for name in fields if name in before and digest(getattr(known, name)) != before[name])
+    claimed = tuple(
+        sorted(name for name in owned.keys() | before if owned.get(name) != before.get(name) and name not in fields)
     )
-    return Step(Action.CHANGE, known, after, fields) if fields else None
+    return Step(Action.CHANGE, known, after, fields, drifted, claimed, owned)
 
 
-def _surplus(there: Directory, wanted: Iterable[Entity], source: str) -> Iterator[Step]:
+def _names(record: Entity) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(record) if field.name not in NEVER_DECLARED]
+
+
+def _defaults(entity: type[Entity], names: Iterable[str]) -> dict[str, Any]:
+    """The values of fields that nobody says anything of."""
+    wanted = set(names)
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(entity):
+        if field.name in wanted and not field.required:
+            made = field.default_factory
+            found[field.name] = field.default if made is msgspec.NODEFAULT else made()
+    return found
+
+
+def _surplus(there: Directory, wanted: Iterable[Wanted], source: str) -> Iterator[Step]:
     """What carries the label and is declared no more."""
-    kept = {(record.KIND, record.name) for record in wanted}
+    kept = {_id(one.record) for one in wanted}
     for entity in reversed(ORDER):
         for name, record in sorted(there.all(entity).items()):
             if record.stamp.managed_by == source and (entity.KIND, name) not in kept:
