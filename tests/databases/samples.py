@@ -39,6 +39,7 @@ SAMPLES: tuple[Entity, ...] = (
         sharing="principal",
         timeout=12.5,
         max_bytes=4096,
+        probe_interval=5.5,
         owner="platform",
         description="Issues\nand pull requests",
         tags=("code", "b"),

@@ -8,9 +8,11 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 from toolgate.control.parts import Run
+from toolgate.control.pulse import Probe, Pulse, Turns, said, was_reached
 from toolgate.model.catalog import ChangeKind, Discovery
 from toolgate.model.declared import ServerSpec
 from toolgate.model.errors import Fault, ToolgateError, UpstreamFailed
+from toolgate.model.health import Health
 from toolgate.model.identity import Grant
 from toolgate.ports import Upstream
 
@@ -46,11 +48,18 @@ class Opened:
         self.discovery: Discovery | None = None
         self.note: str | None = "its discovery has not ended yet"
         self.settled = asyncio.Event()
+        self.pulse = Pulse()
+        self.turns = Turns()
         self._grant = grant
+        self._probe = Probe(spec, upstream, run, grant)
 
     def follow(self, former: "Opened") -> None:
         """Offers what `former` did until it is discovered: it is the same server, opened anew."""
         self.discovery, self.note = former.discovery, former.note
+
+    def attend(self, pulse: Pulse, turns: Turns) -> None:
+        """Tells this pulse from now on how it is, and waits for these turns."""
+        self.pulse, self.turns = pulse, turns
 
     async def discovered(self) -> Discovery:
         """What the server offers now, whatever is known."""
@@ -63,29 +72,33 @@ class Opened:
         """
         loop = asyncio.get_running_loop()
         delay = FIRST_RETRY
+        found = await self._discover(changed)
         while True:
             began = loop.time()
-            if await self._discover(changed):
+            if found:
                 await self._keep_up(changed, updated)
             if loop.time() - began > LAST_RETRY:
                 delay = FIRST_RETRY
             await asyncio.sleep(delay * random.uniform(0.8, 1.2))
             delay = min(delay * 2, LAST_RETRY)
+            async with self.turns.ill:
+                found = await self._discover(changed)
 
     async def _discover(self, changed: Callable[[], None]) -> bool:
         try:
             async with asyncio.timeout(DISCOVERY_TIMEOUT):
                 found = await self.upstream.discover(self._grant)
         except TimeoutError:
-            self._failed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s", changed)
+            self._failed(UpstreamFailed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s", reached=False), changed)
             return False
         except ToolgateError as error:
-            self._failed(str(error), changed)
+            self._failed(error, changed)
             return False
         except Exception:
             logger.exception("server %s: discovery failed unexpectedly", self.spec.name)
-            self._failed("its discovery failed unexpectedly (see the log)", changed)
+            self._failed(UpstreamFailed("its discovery failed unexpectedly (see the log)"), changed)
             return False
+        self.pulse.answered(found)
         new = found != self.discovery or self.note is not None
         if new:
             self.discovery, self.note = found, None
@@ -94,7 +107,9 @@ class Opened:
         self.settled.set()
         return True
 
-    def _failed(self, why: str, changed: Callable[[], None]) -> None:
+    def _failed(self, error: ToolgateError, changed: Callable[[], None]) -> None:
+        why = said(error)
+        self.pulse.failed(why, reached=was_reached(error))
         if why != self.note:
             logger.warning("%s", _naming(self.spec.name, why))
             self.note = why
@@ -103,28 +118,35 @@ class Opened:
 
     async def _keep_up(self, changed: Callable[[], None], updated: Updated) -> None:
         """Reads the lists again whenever the server says that they changed, and now and then, until it cannot be heard
-        or read. It is listened to all the time, so that no change falls into a gap; only the first reading was before
-        that, so a second one follows soon."""
+        or read, or fails a probe. It is listened to all the time, so that no change falls into a gap; only the first
+        reading was before that, so a second one follows soon."""
         stale = asyncio.Event()
         hearing = asyncio.create_task(self._hear(stale, updated))
+        probing = asyncio.create_task(self._probed(changed))
         pause = _SECOND_LOOK
         try:
             while True:
-                said = await _set_within(pause, stale, hearing)
-                if hearing.done():
+                asked = await _set_within(pause, stale, hearing, probing)
+                if hearing.done() or probing.done():
                     return
                 stale.clear()
                 known = self.discovery
                 if not await self._discover(changed):
                     return
-                if said and self.discovery is known:
+                if asked and self.discovery is known:
                     updated(self.spec.name, None)
-                if said:
+                if asked:
                     await asyncio.sleep(_CALM)
                 pause = _REPOLL
         finally:
             hearing.cancel()
-            await asyncio.wait({hearing})
+            probing.cancel()
+            await asyncio.wait({hearing, probing})
+
+    async def _probed(self, changed: Callable[[], None]) -> None:
+        """Until a probe fails."""
+        if self.discovery is not None:
+            self._failed(await self._probe.failing(self.discovery, self.pulse, self.turns), changed)
 
     async def _hear(self, stale: asyncio.Event, updated: Updated) -> None:
         """Until the server cannot be heard."""
@@ -140,11 +162,11 @@ class Opened:
             logger.exception("server %s: listening failed unexpectedly", self.spec.name)
 
 
-async def _set_within(seconds: float, event: asyncio.Event, unless: "asyncio.Task[None]") -> bool:
-    """Waits for the event, not longer than that, nor once the task has ended; whether it is set."""
+async def _set_within(seconds: float, event: asyncio.Event, *unless: "asyncio.Task[None]") -> bool:
+    """Waits for the event, not longer than that, nor once one of the tasks has ended; whether it is set."""
     waiting = asyncio.ensure_future(event.wait())
     try:
-        await asyncio.wait({waiting, unless}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, *unless}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
     return event.is_set()
@@ -172,6 +194,8 @@ class Catalog:
         self._running: set[asyncio.Task[None]] = set()
         self.opened: dict[str, Opened] = {}
         self.failed: dict[str, str] = {}
+        self._turns = Turns()
+        self._pulses: dict[str, Pulse] = {}
         self._watched: dict[str, frozenset[str]] = {}
 
     def apply(self, specs: tuple[ServerSpec, ...]) -> None:
@@ -207,6 +231,10 @@ class Catalog:
         waiting = dict.fromkeys(self._lives, "it is being opened")
         return {**{name: why for name, why in waiting.items() if name not in self.opened}, **self.failed, **notes}
 
+    def health(self) -> dict[str, Health]:
+        """How each server is that is meant to be open."""
+        return {name: pulse.health for name, pulse in self._pulses.items()}
+
     async def watch(self, server: str, uris: frozenset[str]) -> None:
         """Tells one server which of its resources someone listens to, now and whenever it is opened anew."""
         self._watched[server] = uris
@@ -232,6 +260,7 @@ class Catalog:
             await asyncio.wait(ending, timeout=DRAIN)
 
     def _begin(self, spec: ServerSpec, former: "asyncio.Task[None] | None" = None) -> None:
+        self._pulses.setdefault(spec.name, Pulse())
         life = asyncio.create_task(self._live(spec, former), name=f"server {spec.name}")
         self._lives[spec.name] = (spec, life)
         self._running.add(life)
@@ -241,6 +270,7 @@ class Catalog:
         _, life = self._lives.pop(name)
         self.opened.pop(name, None)
         self.failed.pop(name, None)
+        del self._pulses[name]
         self._end(life)
 
     def _end(self, life: "asyncio.Task[None]") -> None:
@@ -267,6 +297,7 @@ class Catalog:
                     return
                 if former is not None and spec.name in self.opened:
                     opened.follow(self.opened[spec.name])
+                opened.attend(self._pulses[spec.name], self._turns)
                 self.opened[spec.name] = opened
                 self.failed.pop(spec.name, None)
                 if former is not None:
@@ -291,6 +322,7 @@ class Catalog:
         if self._is_current(name):
             self.opened.pop(name, None)
             self.failed[name] = why
+            self._pulses[name].failed(why, reached=True)
             self._changed()
 
 

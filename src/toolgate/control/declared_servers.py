@@ -10,18 +10,19 @@ import msgspec
 from toolgate.control.kinds import Kinds
 from toolgate.control.places import Place
 from toolgate.control.source import locate, step
-from toolgate.model.declared import MAX_BYTES, TIMEOUT_S, EraChoice, ServerSpec, Sharing
+from toolgate.model.declared import MAX_BYTES, PROBE_INTERVAL_S, TIMEOUT_S, EraChoice, ServerSpec, Sharing
 from toolgate.model.errors import ConfigError
 from toolgate.ports import Secrets
 from toolgate.rules import headers, plaintext, references
 from toolgate.rules.names import closest
 
-COMMON = ("kind", "era", "sharing", "timeout", "max_bytes", "headers")
+COMMON = ("kind", "era", "sharing", "timeout", "max_bytes", "headers", "probe_interval")
 """The settings of every kind."""
 
 _ERAS: tuple[str, ...] = get_args(EraChoice)
 _SHARINGS: tuple[str, ...] = get_args(Sharing)
 _SHORTEST_S, _LONGEST_S = 0.01, 3600.0
+_OFTENEST_S, _SELDOMEST_S = 1.0, 86400.0
 _LEAST_BYTES, _MOST_BYTES = 1024, 1024**3
 _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
 
@@ -63,6 +64,7 @@ def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | 
     sharing = entries["sharing"].choice(_SHARINGS) if "sharing" in entries else None
     timeout = entries["timeout"].seconds(_SHORTEST_S, _LONGEST_S) if "timeout" in entries else TIMEOUT_S
     max_bytes = entries["max_bytes"].size(_LEAST_BYTES, _MOST_BYTES) if "max_bytes" in entries else MAX_BYTES
+    interval = entries["probe_interval"].seconds(_OFTENEST_S, _SELDOMEST_S) if "probe_interval" in entries else None
     shown = _read_headers(entries["headers"], kind, "url" in entries, around) if "headers" in entries else ()
     own = {key: entry for key, entry in entries.items() if key not in COMMON}
     return ServerSpec(
@@ -74,6 +76,7 @@ def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | 
         sharing=cast("Sharing | None", sharing),
         timeout=timeout or TIMEOUT_S,
         max_bytes=max_bytes or MAX_BYTES,
+        probe_interval=interval or PROBE_INTERVAL_S,
     )
 
 

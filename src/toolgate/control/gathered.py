@@ -131,6 +131,7 @@ def _server_spec(server: Server) -> ServerSpec:
         tags=server.tags,
         overrides=server.overrides,
         listed=server.state is ServerState.LIVE,
+        probe_interval=server.probe_interval,
     )
 
 

@@ -49,7 +49,8 @@ async def dial(to: Destination, make: Callable[[], Connection], /) -> Connection
         failures.append(f"no connection within {to.timeout:g} s")
     raise UpstreamFailed(
         f"server {to.server!r}: cannot connect to {to.host} port {to.port} ({'; '.join(failures)});"
-        " check that it runs and that its URL is right"
+        " check that it runs and that its URL is right",
+        reached=False,
     )
 
 
@@ -62,7 +63,8 @@ async def _resolve(to: Destination) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UpstreamFailed(
-            f"server {to.server!r}: the host name {to.host!r} cannot be resolved; check the URL and the DNS"
+            f"server {to.server!r}: the host name {to.host!r} cannot be resolved; check the URL and the DNS",
+            reached=False,
         ) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
@@ -74,7 +76,7 @@ def _allowed(to: Destination, addresses: list[str]) -> list[str]:
         return allowed
     listed = "; ".join(f"{address} is {reason}" for address, reason in refusals)
     advice = "" if to.private else "; if it is meant to be in your own network, allow private addresses for it"
-    raise UpstreamFailed(f"server {to.server!r}: {to.host} may not be dialled ({listed}){advice}")
+    raise UpstreamFailed(f"server {to.server!r}: {to.host} may not be dialled ({listed}){advice}", reached=False)
 
 
 async def _connect(to: Destination, address: str, make: Callable[[], Connection]) -> Connection:

@@ -25,6 +25,7 @@ LOCAL_KEY = "local"
 """The name of the bootstrap key: always known, never declared."""
 
 TIMEOUT_S = 60.0
+PROBE_INTERVAL_S = 60.0
 MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -73,7 +74,7 @@ class ServerSpec(msgspec.Struct, frozen=True):
     seconds that one call may take; `max_bytes` the most bytes of one message from the server.
 
     `tags` are those that grants may choose by; `overrides` are by the server's own tool name. A server that is not
-    `listed` (it drains) answers calls, but stands in no list.
+    `listed` (it drains) answers calls, but stands in no list. It is asked how it is every `probe_interval` seconds.
     """
 
     name: str
@@ -87,6 +88,7 @@ class ServerSpec(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     overrides: Mapping[str, Override] = {}
     listed: bool = True
+    probe_interval: float = PROBE_INTERVAL_S
 
 
 class Pick(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from toolgate.model.declared import (
     MAX_BYTES,
+    PROBE_INTERVAL_S,
     TIMEOUT_S,
     Condition,
     Effect,
@@ -82,7 +83,8 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Server(Entity, frozen=True, kw_only=True):
     """An MCP server, or anything that a kind turns into one. `headers` hold literals or references, never secrets.
 
-    `owner` is a team. `links` are label -> https URL. `overrides` are by the server's own tool name.
+    `owner` is a team. While it is served, it is asked how it is every `probe_interval` seconds. `links` are label ->
+    https URL. `overrides` are by the server's own tool name.
     """
 
     KIND = "server"
@@ -95,6 +97,7 @@ class Server(Entity, frozen=True, kw_only=True):
     sharing: Sharing | None = None
     timeout: float = TIMEOUT_S
     max_bytes: int = MAX_BYTES
+    probe_interval: float = PROBE_INTERVAL_S
     owner: str | None = None
     description: str = ""
     tags: tuple[str, ...] = ()

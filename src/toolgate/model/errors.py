@@ -177,7 +177,12 @@ class Cancelled(Fault):
 class NoWayBack(Fault): ...
 
 
-class UpstreamFailed(Fault): ...
+class UpstreamFailed(Fault):
+    """`reached` is False where there was nobody to fail: no connection, no start, no answer in time."""
+
+    def __init__(self, message: str, data: Any = None, *, reached: bool = True) -> None:
+        super().__init__(message, data)
+        self.reached = reached
 
 
 class UpstreamError(Fault):

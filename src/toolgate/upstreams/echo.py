@@ -128,6 +128,7 @@ class Demo:
             "prompts/get": self._prompt,
             "resources/read": self._read,
             "completion/complete": _complete,
+            "server/discover": lambda out: {},  # a probe, which asks whether it is there
         }
         self._tools: dict[str, Callable[[Fields], dict[str, Any]]] = {
             "echo": _echo,

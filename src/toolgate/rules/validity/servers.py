@@ -14,6 +14,7 @@ from toolgate.rules.nesting import too_deep
 from toolgate.rules.validity import fields
 
 SHORTEST_S, LONGEST_S = 0.01, 3600.0
+OFTENEST_S, SELDOMEST_S = 1.0, 86400.0
 LEAST_BYTES, MOST_BYTES = 1024, 1024**3
 
 # What a tool or prompt may be called towards clients, many of which take no more (DESIGN section 7).
@@ -34,6 +35,8 @@ def server(value: Server, facts: Facts) -> Iterator[Finding]:
     yield from _headers(value, facts)
     if not SHORTEST_S <= value.timeout <= LONGEST_S:
         yield "timeout", f"must be between {SHORTEST_S:g} and {LONGEST_S:g} seconds"
+    if not OFTENEST_S <= value.probe_interval <= SELDOMEST_S:
+        yield "probe_interval", f"must be between {OFTENEST_S:g} and {SELDOMEST_S:g} seconds"
     if not LEAST_BYTES <= value.max_bytes <= MOST_BYTES:
         yield "max_bytes", f"must be between {LEAST_BYTES} and {MOST_BYTES} bytes"
     for label, url in value.links.items():

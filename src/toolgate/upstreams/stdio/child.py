@@ -97,11 +97,14 @@ class Child:
         except (FileNotFoundError, NotADirectoryError):
             raise UpstreamFailed(
                 f"server {program.server!r} cannot be started: there is no program {command[0]!r}. Give its absolute "
-                "path, or a PATH in `env`"
+                "path, or a PATH in `env`",
+                reached=False,
             ) from None
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise UpstreamFailed(f"server {program.server!r} cannot be started: {command[0]!r}: {reason}") from None
+            raise UpstreamFailed(
+                f"server {program.server!r} cannot be started: {command[0]!r}: {reason}", reached=False
+            ) from None
         log.info("server %r: started %r as process %d", program.server, command[0], transport.get_pid())
         return cls(program, transport, pipes, limit)
 
@@ -216,7 +219,9 @@ class Child:
 
 def _check_directory(program: Program) -> None:
     if program.cwd is not None and not Path(program.cwd).is_dir():
-        raise UpstreamFailed(f"server {program.server!r} cannot be started: cwd {program.cwd!r} is no directory")
+        raise UpstreamFailed(
+            f"server {program.server!r} cannot be started: cwd {program.cwd!r} is no directory", reached=False
+        )
 
 
 def _signal(child: asyncio.SubprocessTransport, *, force: bool) -> None:
