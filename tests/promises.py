@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tests.promises_control import CONTROL
 from tests.promises_registry import REGISTRY
+from tests.promises_replicas import REPLICAS
 from tests.promises_secrets import SECRETS
 
 
@@ -21,6 +22,7 @@ class Promise(NamedTuple):
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for name, told in REGISTRY.items()},
     **{name: Promise(*told) for name, told in CONTROL.items()},
+    **{name: Promise(*told) for name, told in REPLICAS.items()},
     **{name: Promise(*told) for name, told in SECRETS.items()},
     "house.floors": Promise(
         "docs/explanation/architecture.md", "A floor imports only floors below it; the inner floors know no framework."
