@@ -6,7 +6,9 @@ promise has no test, or when a test names a promise that is not here. An id is `
 
 from typing import NamedTuple
 
+from tests.promises_clients import CLIENTS
 from tests.promises_control import CONTROL
+from tests.promises_listings import LISTINGS
 from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
 from tests.promises_secrets import SECRETS
@@ -19,11 +21,10 @@ class Promise(NamedTuple):
     text: str
 
 
+_PARTS = (CLIENTS, CONTROL, LISTINGS, REGISTRY, REPLICAS, SECRETS)
+
 PROMISES: dict[str, Promise] = {
-    **{name: Promise(*told) for name, told in REGISTRY.items()},
-    **{name: Promise(*told) for name, told in CONTROL.items()},
-    **{name: Promise(*told) for name, told in REPLICAS.items()},
-    **{name: Promise(*told) for name, told in SECRETS.items()},
+    **{name: Promise(*told) for part in _PARTS for name, told in part.items()},
     "house.floors": Promise(
         "docs/explanation/architecture.md", "A floor imports only floors below it; the inner floors know no framework."
     ),
@@ -300,32 +301,6 @@ PROMISES: dict[str, Promise] = {
     "wire.floods": Promise(
         "docs/explanation/security.md",
         "However many sessions, streams and subscriptions come, memory and files are bounded.",
-    ),
-    "import.plan": Promise(
-        "docs/how-to/import-existing-servers.md",
-        "What clients' files hold is imported as planned, merged, under names of ours, or left out with a reason.",
-    ),
-    "import.asks": Promise(
-        "docs/how-to/import-existing-servers.md", "Nothing is written, and no server started, before it was confirmed."
-    ),
-    "import.secrets": Promise(
-        "docs/how-to/import-existing-servers.md",
-        "Secrets of clients' files are moved to references, and are neither printed nor written anywhere else.",
-    ),
-    "import.keeps": Promise(
-        "docs/how-to/import-existing-servers.md",
-        "What toolgate.yaml holds survives an import with its comments; what cannot be added to is refused.",
-    ),
-    "connect.files": Promise(
-        "docs/how-to/connect-a-client.md",
-        "A client's file gets our entry, once, in the client's own form; all else in it survives byte for byte.",
-    ),
-    "connect.undo": Promise(
-        "docs/how-to/connect-a-client.md",
-        "What connecting changed is brought back exactly; where others changed the file since, only our entry goes.",
-    ),
-    "connect.no-key": Promise(
-        "docs/how-to/connect-a-client.md", "The key is written into no client's file and onto no command line."
     ),
     "records.recover": Promise(
         "docs/decisions/0011-records-in-one-table.md",

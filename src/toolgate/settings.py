@@ -14,7 +14,7 @@ import msgspec
 
 from toolgate.control.source import Findings, Node, parse
 from toolgate.model.errors import ConfigError
-from toolgate.rules import exposure, units
+from toolgate.rules import exposure, registry_names, units
 from toolgate.rules.names import closest
 
 PREFIX = "TOOLGATE_"
@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    registry_namespace: str | None = None
+    registry_public: tuple[str, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     max_body: Bytes = 4 * 1024 * 1024
@@ -87,7 +89,8 @@ def load(flags: Mapping[str, Any], environment: Mapping[str, str], directory: Pa
             findings.append(f"{raw.origin}: {wrong}")
     settings = Settings(**values)
     if len(values) == len(given):  # else a default would be judged in place of what was meant
-        for name, reason in (*exposure.problems(_listening(settings)), *_missing_files(settings)):
+        listed = registry_names.problems(settings.registry_namespace, settings.registry_public)
+        for name, reason in (*exposure.problems(_listening(settings)), *listed, *_missing_files(settings)):
             origin = given[name].origin if name in given else f"{name} (default)"
             findings.append(f"{origin}: {reason}")
     if findings:

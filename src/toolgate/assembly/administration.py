@@ -126,9 +126,9 @@ class ApiArea:
         responder.reply(answer.status, answer.headers, answer.body)
 
 
-def api(uses: Uses, line: Line) -> Callable[[Guards], Sequence[Area]]:
+def api(uses: Uses, line: Line) -> Callable[[Guards, str], Sequence[Area]]:
     """The API's paths, for the socket whose guards these are."""
-    return lambda guards: (ApiArea(uses, line, guards),)
+    return lambda guards, url: (ApiArea(uses, line, guards),)
 
 
 def _answered(answer: Answer) -> Answered:

@@ -1,7 +1,7 @@
 """A whole gateway: the line, its sinks, its HTTP side, and the file that it watches."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ import msgspec
 
 from toolgate.assembly.administration import Opening, api
 from toolgate.assembly.gathering import Gathering
-from toolgate.assembly.http import Listening, listen, no_areas
+from toolgate.assembly.http import Areas, Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
+from toolgate.assembly.registry_area import listed_by
 from toolgate.assembly.watching import stop, watch_certificate, watch_file
 from toolgate.edge.health import Health
 from toolgate.edge.observing import Observing
@@ -63,8 +64,12 @@ async def open_gateway(
         line.publisher.on_swap(lambda old, new: recent.judge())
         health = Health({name: partial(problems.get, name) for name in CHECKED}, lambda: _up(line))
         observing = Observing(line.door, health, metrics, recent)
-        areas = no_areas if administration is None else api(administration(line), line)
-        listening = await stack.enter_async_context(listen(settings, line, observing, areas))
+        records = None if gathering is None else gathering.served
+        areas = (
+            no_areas if administration is None else api(administration(line), line),
+            listed_by(settings, line, records),
+        )
+        listening = await stack.enter_async_context(listen(settings, line, observing, _all(areas)))
         readings.bind(line, listening)
         take = line.apply if gathering is None else gathering.take_file
         tasks = [
@@ -82,6 +87,10 @@ async def open_gateway(
             await listening.server.serve(sockets=[listening.socket])
 
         yield Gateway(line, listening, serve, problems)
+
+
+def _all(areas: Sequence[Areas]) -> Areas:
+    return lambda guards, url: tuple(area for make in areas for area in make(guards, url))
 
 
 class _Late:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from toolgate.control.gathered import Gathered, gather
 from toolgate.control.vault import StoredSecrets
 from toolgate.model.declared import Declared
-from toolgate.model.entities import Entity, Secret
+from toolgate.model.entities import Entity, Secret, Server, Virtual
 from toolgate.model.errors import ConfigError, StoreFailed
 from toolgate.ports import Clock, Secrets, Store
 from toolgate.rules.directory import Directory
@@ -40,6 +40,7 @@ class Gathering:
         self._ring = ring
         self._seq = 0
         self._records: tuple[Entity, ...] = ()
+        self._served: tuple[tuple[Entity, ...], Mapping[str, Server | Virtual]] = ((), {})
         self._until: float | None = None
         self._stored: StoredSecrets | None = None
         self._secrets: Mapping[str, Secret] = {}
@@ -50,6 +51,13 @@ class Gathering:
         """Raises ConfigError when the file and the records do not go together, and StoreFailed."""
         self._seq, self._records = await self._store.load()
         self._accept(self._judged(self.file), self.file)
+
+    def served(self) -> Mapping[str, Server | Virtual]:
+        """The records of servers and virtual servers by name; the very same object until records change."""
+        if self._served[0] is not self._records:
+            found = {one.name: one for one in self._records if isinstance(one, (Server, Virtual))}
+            self._served = (self._records, found)
+        return self._served[1]
 
     def secrets(self, others: Secrets) -> Secrets:
         """Resolves `store:NAME`, and by `others` everything else."""

@@ -25,10 +25,11 @@ from toolgate.model.errors import ConfigError
 from toolgate.rules.exposure import is_loopback
 from toolgate.settings import Settings
 
-Areas = Callable[[Guards], Sequence[Area]]
+Areas = Callable[[Guards, str], Sequence[Area]]
+"""Makes areas for a socket with these guards that clients reach at this URL (without a path)."""
 
 
-def no_areas(guards: Guards) -> Sequence[Area]:
+def no_areas(guards: Guards, url: str) -> Sequence[Area]:
     """MCP, health, metrics and the records of calls, and nothing else."""
     return ()
 
@@ -95,7 +96,7 @@ async def listen(
         observing.guards = guards = _guards(settings)
         endpoints = _endpoints(line, guards)
         limits = Limits(body=settings.max_body, head=settings.max_headers, connections=settings.max_connections)
-        app = App(endpoints, _routes(observing), limits, areas(guards))
+        app = App(endpoints, _routes(observing), limits, areas(guards, url))
         config = uvicorn.Config(
             app,  # type: ignore[arg-type]
             http=protocol_class(endpoints, limits, short=short),

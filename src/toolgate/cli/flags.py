@@ -24,6 +24,8 @@ HELP = {
     "trusted_proxies": "Addresses or networks whose forwarded headers are believed.",
     "allowed_hosts": "Further names by which clients may address us.",
     "allowed_origins": "Web pages that may call us.",
+    "registry_namespace": "What names in the registry API begin with, as com.example.",
+    "registry_public": "Servers that the registry API shows without a key, by name or glob.",
     "log_level": "debug, info, warning or error.",
     "log_format": "json or text; text at a terminal.",
     "max_body": "The largest request body.",

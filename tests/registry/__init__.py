@@ -1,0 +1,1 @@
+"""The registry API, import from registries, and bundles: between real gateways."""
