@@ -15,6 +15,7 @@ from toolgate.model.entities import Entity
 from toolgate.model.identity import Credential, Grant, Principal
 from toolgate.model.records import CallRecord
 from toolgate.model.snapshot import Snapshot, Target
+from toolgate.rules.key_ring import KeyRing
 
 
 class Caller(Protocol):
@@ -205,6 +206,18 @@ class Store(Protocol):
 
     async def wait(self, after: int, /) -> int:
         """Until there is a change after this `seq`, by whichever process; its `seq`."""
+        ...
+
+
+class DataKeys(Protocol):
+    """Where the data keys of stored secrets are kept. Both may take some milliseconds, and raise ConfigError."""
+
+    def add(self) -> KeyRing:
+        """Puts a new current key before the others, for certain; the ring then."""
+        ...
+
+    def keep_only(self, used: frozenset[str], /) -> KeyRing:
+        """Drops all others but the current one; the ring then."""
         ...
 
 

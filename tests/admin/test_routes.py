@@ -64,6 +64,8 @@ def needed(route: Route) -> tuple[str, ...]:
     plural = route.path.split("/")[1]
     if plural == "audit":
         return ("audit:read",)
+    if plural == "data-keys":
+        return ("secret:rotate",)
     if plural not in AREAS:
         return ()
     area = AREAS[plural]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from tests.control.company import LOCAL, Company, by, key
 from toolgate.control.keys import Keys
 from toolgate.control.sealing import unseal
-from toolgate.control.vault import MOST_BYTES, StoredSecrets, Vault
+from toolgate.control.vault import MOST_BYTES, Rotated, StoredSecrets, Vault
 from toolgate.credentials.references import References
 from toolgate.model.entities import Binding, Key, Secret
 from toolgate.model.errors import ConfigError, Conflict, NotAllowed, NotFound, Refused
@@ -119,8 +120,8 @@ async def test_rotation_seals_all_anew_or_nothing(acme: Company):
     with pytest.raises(NotAllowed) as refused:
         await vault.rotate(by("admin"))
     assert refused.value.permission == "secret:rotate"
-    assert await vault.rotate(by("boss")) == 5
-    assert await vault.rotate(by("boss")) == 0
+    assert await vault.rotate(by("boss")) == Rotated("two", 5)
+    assert await vault.rotate(by("boss")) == Rotated("two", 0)
     held.ring = held.ring.only(frozenset({"two"}))
     for number in range(5):
         assert unseal(held.ring, await _stored(acme, f"s{number}")) == f"{VALUE}{number}"
@@ -146,6 +147,23 @@ async def test_references_to_the_store_are_resolved_beside_the_others(acme: Comp
         others.resolve("store:token")
 
 
+@pytest.mark.promise("secrets.rotation-live")
+async def test_what_was_sealed_anew_has_not_changed_and_is_open_all_the_while(acme: Company, tmp_path: Path):
+    ring = partial(key_ring.load, tmp_path)
+    vault = Vault(acme.administration, ring, os.urandom, key_ring.RingFile(tmp_path))
+    for name in ("one", "other"):
+        await vault.create(LOCAL, secret(name), VALUE)
+    secrets = StoredSecrets(References({}, tmp_path), ring)
+    assert secrets.hold([await _stored(acme, name) for name in ("one", "other")]) == {"one", "other"}
+    await vault.rotate(by("boss"))
+    assert secrets.resolve("store:one") == VALUE, "what is held is of before, and its key is in no file any more"
+    await vault.replace(LOCAL, secret("one"), None, expected=2)
+    assert secrets.hold([await _stored(acme, name) for name in ("one", "other")]) == frozenset()
+    assert secrets.resolve("store:one") == VALUE
+    await vault.replace(LOCAL, secret("one"), "another", expected=3)
+    assert secrets.hold([await _stored(acme, "one")]) == {"one", "other"}
+
+
 def test_the_ring_as_text():
     ring = KeyRing((ONE, TWO))
     assert parse(render(ring)) == parse(render(ring).replace("\n", ",").rstrip(",")) == ring
@@ -158,18 +176,19 @@ def test_the_ring_as_text():
 def test_the_file_of_the_ring(tmp_path: Path):
     first = key_ring.load(tmp_path)
     assert key_ring.load(tmp_path) == first
-    both = key_ring.add_key(tmp_path)
+    file = key_ring.RingFile(tmp_path)
+    both = file.add()
     assert both.keys[1:] == first.keys
     assert both.current != first.current
-    assert key_ring.keep_only(tmp_path, frozenset()) == key_ring.load(tmp_path) == KeyRing((both.current,))
-    file = tmp_path / key_ring.FILE
+    assert file.keep_only(frozenset()) == key_ring.load(tmp_path) == KeyRing((both.current,))
+    path = tmp_path / key_ring.FILE
     if os.name == "posix":
-        assert file.stat().st_mode & 0o777 == 0o600
-        file.chmod(0o644)
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o644)
         with pytest.raises(ConfigError, match="chmod 600"):
             key_ring.load(tmp_path)
-        file.chmod(0o600)
-    file.write_text("one:AAAA\n")
+        path.chmod(0o600)
+    path.write_text("one:AAAA\n")
     with pytest.raises(ConfigError, match=r"has 3 bytes instead of 32"):
         key_ring.load(tmp_path)
     assert key_ring.load(tmp_path, render(KeyRing((ONE,)))) == KeyRing((ONE,))

@@ -21,6 +21,7 @@ from toolgate.client.administration import Administration
 from toolgate.client.place import Place
 from toolgate.model.entities import Secret
 from toolgate.model.errors import Refused
+from toolgate.stores.key_ring import FILE
 
 LIVE_SECONDS = 1.0
 """How long a new value may take to be shown, once it was acknowledged."""
@@ -109,6 +110,28 @@ async def test_no_call_is_refused_while_secrets_change(gateway: Gateway, http: h
             await until_shown(wire, f"value-{number}")
         changed.set()
         assert all(await asyncio.gather(*callers))
+
+
+@pytest.mark.promise("secrets.rotation-live")
+async def test_the_data_key_is_rotated_and_nobody_notices(gateway: Gateway, http: httpx2.AsyncClient):
+    wire = Wire(http, gateway.endpoint("older"), gateway.keys["alice"], "2025-11-25")
+    terminal = Terminal(gateway.file.parent, TOOLGATE_DATA_DIR=str(gateway.data))
+    async with Administration(Place(gateway.url, "", gateway.local)) as api:
+        await api.put_secret("token", "kept-value")
+        await wire.begin()
+        await offered(wire)
+        before = (gateway.data / FILE).read_text()
+        mark = gateway.log.mark()
+        said = await asyncio.to_thread(terminal.run, "secret", "rotate")
+        assert (said.code, said.out) == (0, ""), said
+        assert "1 secret sealed anew" in said.err
+        after = (gateway.data / FILE).read_text()
+        assert len(after.splitlines()) == 1
+        assert after != before
+        assert (await api.get(Secret, "token")).key_id == after.partition(":")[0]
+        await api.put_secret("another", "makes a change that comes after it")
+        assert await shown_token(wire) == "kept-value"
+        assert "offers" not in gateway.log.text(mark), "its server was opened anew"
 
 
 @pytest.mark.promise("secrets.from-the-file-alone")

@@ -98,6 +98,13 @@ class Keys(Protocol):
     async def revoke(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Key: ...
 
 
+class Rotated(Protocol):
+    @property
+    def key_id(self) -> str: ...
+    @property
+    def secrets(self) -> int: ...
+
+
 class Vault(Protocol):
     """See `control.vault`. `secret` says owner and description; what is sealed is the vault's to fill."""
 
@@ -105,6 +112,7 @@ class Vault(Protocol):
     async def replace(
         self, actor: Principal, secret: Secret, value: str | None, *, expected: int, request: str = ""
     ) -> Secret: ...
+    async def rotate(self, actor: Principal, *, request: str = "") -> Rotated: ...
 
 
 class Registered(Protocol):

@@ -116,6 +116,8 @@ def _answer(route: Route) -> dict[str, Any]:
             return reference("Registered")
         case Gives.LINTS:
             return reference("Lints")
+        case Gives.ROTATED:
+            return reference("Rotated")
         case Gives.DOCUMENT:
             return {"type": "object"}
         case _:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from toolgate.admin import records, special
+from toolgate.admin import data_keys, records, special
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.paths import PLURALS
 from toolgate.model.entities import Entity, GroupMapping, Key, Secret, Server, Virtual
@@ -46,6 +46,7 @@ class Gives(StrEnum):
     DOCUMENT = "document"
     REGISTERED = "registered"
     LINTS = "lints"
+    ROTATED = "rotated"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +159,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/keys/{name}/revoke", name="revoke-key", entity=Key, does=special.revoked,
         summary="Revokes a key, for ever.", errors=(403, 404, 412, 422), version="optional",
+    ),
+    Route(
+        method="POST", path="/data-keys", name="rotate-data-key", does=data_keys.rotated, gives=Gives.ROTATED,
+        summary="Makes a new data key, seals all secrets anew under it, and drops the old one.", errors=(403, 422),
     ),
     Route(
         method="GET", path="/audit", name="list-changes", does=special.audit, gives=Gives.CHANGES,

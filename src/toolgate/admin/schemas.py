@@ -57,6 +57,13 @@ class Lints(msgspec.Struct, frozen=True):
     lints: tuple[Lint, ...]
 
 
+class Rotated(msgspec.Struct, frozen=True):
+    """The id of the data key in force, and how many secrets were sealed anew under it."""
+
+    key: str
+    secrets: int
+
+
 def reference(name: str) -> dict[str, Any]:
     return {"$ref": f"{_PREFIX}{name}"}
 
@@ -68,7 +75,8 @@ def name_of(entity: type[Entity]) -> str:
 def components() -> dict[str, Any]:
     """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
     a page of them (`ServerPage`)."""
-    _, found = msgspec.json.schema_components([*PLURALS, Problem, Me, Lints, Change], ref_template=_PREFIX + "{name}")
+    told = (Problem, Me, Lints, Change, Rotated)
+    _, found = msgspec.json.schema_components([*PLURALS, *told], ref_template=_PREFIX + "{name}")
     for entity in PLURALS:
         name = name_of(entity)
         answered = _without(found[name], HIDDEN.get(entity, frozenset()))

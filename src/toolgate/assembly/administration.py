@@ -29,7 +29,7 @@ from toolgate.model.declared import Declared
 from toolgate.model.entities import Server, ServerState
 from toolgate.model.errors import Fault, Refused, ToolgateError
 from toolgate.pipeline.front_door import FrontDoor
-from toolgate.ports import Store
+from toolgate.ports import DataKeys, Store
 from toolgate.rules.directory import Directory
 from toolgate.rules.key_ring import KeyRing
 
@@ -44,10 +44,11 @@ def over(
     file: Callable[[], Declared] | None = None,
     *,
     probing: bool = False,
+    data_keys: DataKeys | None = None,
 ) -> Opening:
-    """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets;
-    `file` is what the file declares, where the line serves more than that. With `probing`, a server is connected to
-    before it is registered."""
+    """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets, and
+    `data_keys` changes them where that is ours to do; `file` is what the file declares, where the line serves more than
+    that. With `probing`, a server is connected to before it is registered."""
 
     def opening(line: Line) -> Uses:
         registry = Registry(
@@ -62,7 +63,10 @@ def over(
         records = Administration(registry)
         probe = partial(_probed, line) if probing else None
         return Uses(
-            records, Keys(records, pepper, os.urandom), Vault(records, ring, os.urandom), Servers(records, probe)
+            records,
+            Keys(records, pepper, os.urandom),
+            Vault(records, ring, os.urandom, data_keys),
+            Servers(records, probe),
         )
 
     return opening

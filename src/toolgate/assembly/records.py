@@ -35,12 +35,15 @@ async def open_records(
     if settings.state == "none":
         yield Kept()
         return
-    ring = partial(key_ring.load, data.path, environment.get(SECRET_KEYS))
+    given = environment.get(SECRET_KEYS)
+    ring = partial(key_ring.load, data.path, given)
+    data_keys = key_ring.RingFile(data.path) if given is None else None
     toolbox = toolbox_of(data.path, environment)
     async with records.open(records.Config(settings.database), toolbox) as store:
         gathering = Gathering(store, toolbox.clock, ring, declared)
         await gathering.begin()
-        yield Kept(over(store, data.key_pepper, ring, lambda: gathering.file, probing=True), gathering)
+        opening = over(store, data.key_pepper, ring, lambda: gathering.file, probing=True, data_keys=data_keys)
+        yield Kept(opening, gathering)
 
 
 def toolbox_of(data: Path, environment: Mapping[str, str]) -> Toolbox:

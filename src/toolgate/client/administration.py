@@ -146,6 +146,11 @@ class Administration:
         body = {"value": value, "owner": owner, "description": description}
         return record(Secret, await self._ask("PUT", _path(Secret, name), body, version=version))
 
+    async def rotate_data_key(self) -> tuple[str, int]:
+        """Seals all secrets anew under a new data key; its id, and how many they were."""
+        done = await self._ask("POST", "/data-keys")
+        return done["key"], done["secrets"]
+
     async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
         """Changes after this `seq`, oldest first, and where to go on."""
         page = await self._ask("GET", f"/audit?after={after}&limit={limit}")

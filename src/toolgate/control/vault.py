@@ -1,7 +1,10 @@
 """Secrets of the store: set, replaced, sealed anew, and resolved as `store:NAME` beside `env:` and `file:`. No use case
 gives a value back."""
 
+import asyncio
+import hmac
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -10,7 +13,7 @@ from toolgate.control.sealing import seal, unseal
 from toolgate.model.entities import Secret
 from toolgate.model.errors import ConfigError, NotFound, Refused
 from toolgate.model.identity import Principal
-from toolgate.ports import Secrets
+from toolgate.ports import DataKeys, Secrets
 from toolgate.rules import references
 from toolgate.rules.key_ring import KeyRing
 from toolgate.rules.permissions import ORGANISATION
@@ -20,15 +23,29 @@ MOST_BYTES = 64 * 1024
 """The largest secret."""
 
 
+class Rotated(msgspec.Struct, frozen=True):
+    """The id of the data key that all secrets are sealed under now, and how many of them had to be sealed anew."""
+
+    key_id: str
+    secrets: int
+
+
 class Vault:
-    """`ring` answers the data keys as they are now; `random` is `os.urandom`."""
+    """`ring` answers the data keys as they are now; `random` is `os.urandom`. Without `keys` the ring is somebody
+    else's to change, as one in the environment is."""
 
     def __init__(
-        self, administration: Administration, ring: Callable[[], KeyRing], random: Callable[[int], bytes]
+        self,
+        administration: Administration,
+        ring: Callable[[], KeyRing],
+        random: Callable[[int], bytes],
+        keys: DataKeys | None = None,
     ) -> None:
         self._administration = administration
         self._ring = ring
         self._random = random
+        self._keys = keys
+        self._turn = asyncio.Lock()
 
     async def create(self, actor: Principal, secret: Secret, value: str, *, request: str = "") -> Secret:
         """Seals a new secret; `secret.sealed` and `secret.key_id` are ours to fill. Raises what Administration does."""
@@ -53,18 +70,34 @@ class Vault:
                 value = unseal(self._ring(), known)
             return await desk.replace(self._sealed(secret, expected + 1, value), expected=expected)
 
-    async def rotate(self, actor: Principal, *, request: str = "") -> int:
-        """Seals every secret anew under the current data key, all in one transaction, whoever manages it; says how many
-        there were. Raises ConfigError when one cannot be opened, and changes none then."""
-        async with self._administration.open(actor, request=request) as desk:
-            desk.actor.require(desk.directory, (Need("secret:rotate", (ORGANISATION,)),))
-            ring = self._ring()
-            due = [one for one in desk.directory.all(Secret).values() if one.key_id != ring.current[0]]
-            for secret in due:
-                version = secret.stamp.version
-                again = self._sealed(secret, version + 1, unseal(ring, secret))
-                await desk.transaction.put(again, expected=version)
-            return len(due)
+    async def rotate(self, actor: Principal, *, request: str = "") -> Rotated:
+        """Makes a new data key, seals every secret anew under it, all in one transaction and whoever manages it, and
+        drops the old keys. Raises ConfigError when a secret cannot be opened, and changes none then.
+
+        At every moment each secret's key is in the ring: the new one is there before anything is sealed with it, and
+        the old ones until the transaction has been committed. What a killed process left is finished by the next call.
+        """
+        async with self._turn:
+            async with self._administration.open(actor, request=request) as desk:
+                desk.actor.require(desk.directory, (Need("secret:rotate", (ORGANISATION,)),))
+                ring, due = await self._renewed(list(desk.directory.all(Secret).values()))
+                for secret in due:
+                    version = secret.stamp.version
+                    again = self._sealed(secret, version + 1, unseal(ring, secret))
+                    await desk.transaction.put(again, expected=version)
+            if self._keys is not None:
+                await asyncio.to_thread(self._keys.keep_only, frozenset((ring.current[0],)))
+            return Rotated(ring.current[0], len(due))
+
+    async def _renewed(self, secrets: list[Secret]) -> tuple[KeyRing, list[Secret]]:
+        """The ring with its new key, and what is not sealed under that one. A new key that nothing is sealed under yet
+        was left by a rotation that did not end: it will do."""
+        ring = self._ring()
+        under = {secret.key_id for secret in secrets}
+        unfinished = len(ring.keys) > 1 and bool(under) and ring.current[0] not in under
+        if self._keys is not None and not unfinished:
+            ring = await asyncio.to_thread(self._keys.add)
+        return ring, [secret for secret in secrets if secret.key_id != ring.current[0]]
 
     def _sealed(self, secret: Secret, version: int, value: str) -> Secret:
         sealed, key_id = seal(self._ring(), secret.name, version, value, self._random)
@@ -93,10 +126,21 @@ class StoredSecrets(Secrets):
         self._others = others
         self._ring = ring
         self._held: Mapping[str, Secret] = {}
+        self._last: KeyRing | None = None
 
-    def hold(self, secrets: Iterable[Secret]) -> None:
-        """Replaces the records that are resolved from."""
-        self._held = {secret.name: secret for secret in secrets}
+    def hold(self, secrets: Iterable[Secret]) -> frozenset[str]:
+        """Replaces the records that are resolved from; the names of those whose value may be another now. One that was
+        sealed anew, or described anew, has the same."""
+        before, self._held = self._held, {secret.name: secret for secret in secrets}
+        changed = {
+            name
+            for name in before.keys() | self._held.keys()
+            if before.get(name) != self._held.get(name) and not self._is_same(before.get(name), self._held.get(name))
+        }
+        if self._held:
+            with suppress(ConfigError):  # said by whoever needs it
+                self._last = self._ring()
+        return frozenset(changed)
 
     def resolve(self, reference: str, /) -> str:
         parsed = references.find(reference)
@@ -105,4 +149,19 @@ class StoredSecrets(Secrets):
         secret = self._held.get(parsed.name)
         if secret is None:
             raise ConfigError((f"{reference} is not in the store: set it, or correct the reference",))
-        return unseal(self._ring(), secret)
+        return self._unsealed(secret)
+
+    def _unsealed(self, secret: Secret) -> str:
+        """What is held may have been sealed anew since, and its key dropped: then the ring of that time knows it."""
+        ring = self._ring()
+        if ring.find(secret.key_id) is None and self._last is not None:
+            ring = self._last
+        return unseal(ring, secret)
+
+    def _is_same(self, one: Secret | None, other: Secret | None) -> bool:
+        if one is None or other is None:
+            return False
+        try:
+            return hmac.compare_digest(self._unsealed(one).encode(), self._unsealed(other).encode())
+        except ConfigError:
+            return False

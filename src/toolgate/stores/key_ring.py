@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from toolgate.model.errors import ConfigError
+from toolgate.ports import DataKeys
 from toolgate.rules import key_ring
 from toolgate.rules.key_ring import KEY_BYTES, KeyRing
 from toolgate.stores import replacing
@@ -28,22 +29,21 @@ def load(data: Path, given: str | None = None) -> KeyRing:
     return _parse(read_private(path).decode("ascii", "replace"), str(path))
 
 
-def add_key(data: Path) -> KeyRing:
-    """Puts a new current key into the file, before anything is sealed with it. Raises ConfigError."""
-    ring = load(data).before(*_new())
-    _write(data, ring)
-    return ring
+class RingFile(DataKeys):
+    """The file in this data directory, replaced whole each time. One process at a time may change it."""
 
+    def __init__(self, data: Path) -> None:
+        self._data = data
 
-def keep_only(data: Path, used: frozenset[str]) -> KeyRing:
-    """Drops the keys that nothing is sealed with any more. Raises ConfigError."""
-    ring = load(data).only(used)
-    _write(data, ring)
-    return ring
+    def add(self) -> KeyRing:
+        return self._write(load(self._data).before(*_new()))
 
+    def keep_only(self, used: frozenset[str], /) -> KeyRing:
+        return self._write(load(self._data).only(used))
 
-def _write(data: Path, ring: KeyRing) -> None:
-    replacing.write(data / FILE, key_ring.render(ring).encode("ascii"), private=True)
+    def _write(self, ring: KeyRing) -> KeyRing:
+        replacing.write(self._data / FILE, key_ring.render(ring).encode("ascii"), private=True)
+        return ring
 
 
 def _new() -> tuple[str, bytes]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from toolgate.cli.event_loop import run
-from toolgate.cli.output import say
+from toolgate.cli.output import count, say
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records.commands import Name, add_common, api, application, shown_conflicts
 from toolgate.model.entities import Secret
@@ -21,7 +21,8 @@ _MOST_BYTES = 64 * 1024
 
 @app.callback()
 def secret() -> None:
-    """Sets and removes secrets of the store, which servers name as `store:NAME`."""
+    """Sets and removes secrets of the store, which servers name as `store:NAME`, and rotates the key that seals
+    them."""
 
 
 @app.command()
@@ -35,6 +36,18 @@ def put(
     """Sets a secret, new or again. One newline at the end is not part of it."""
     made = run(_put(name, _value(file), owner, description, data_dir))
     say(f"the secret {name} is set (version {made.stamp.version}): servers name it as store:{name}")
+
+
+@app.command()
+def rotate(data_dir: DataDirOption = None) -> None:
+    """Makes a new data key, seals all secrets anew under it, and drops the old one. Their values stay."""
+    key, sealed = run(_rotated(data_dir))
+    say(f"{count(sealed, 'secret')} sealed anew: the data key is {key}, and no other is needed any more")
+
+
+async def _rotated(data_dir: str | None) -> tuple[str, int]:
+    async with api(data_dir) as reached:
+        return await reached.rotate_data_key()
 
 
 def _value(file: Path | None) -> str:
