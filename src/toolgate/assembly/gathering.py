@@ -76,17 +76,23 @@ class Gathering:
 
     async def run(self, problems: dict[str, str]) -> None:
         """Until cancelled: follows the records. A database that fails leaves in force what is."""
+        told = ""
         while True:
             try:
-                changed = await self._wait()
-                if changed:
+                # After a failure it is looked at, also when nothing changed: it may be back.
+                if told or await self._wait():
                     self._seq, self._records = await self._store.load()
                     problems.pop("records", None)
             except StoreFailed as error:
                 problems["records"] = f"the database cannot be read, what was in force stays: {error}"
-                logger.error("the database cannot be read, what was in force stays: %s", error)
+                if told != str(error):
+                    logger.error("the database cannot be read, what was in force stays: %s", error)
+                told = str(error)
                 await asyncio.sleep(AGAIN)
                 continue
+            if told:
+                logger.info("the database can be read again")
+                told = ""
             try:
                 self._accept(self._judged(self.file), self.file)
             except ConfigError as error:
@@ -113,9 +119,13 @@ class Gathering:
 
     def _accept(self, gathered: Gathered, file: Declared) -> None:
         secrets = {secret.name: secret for secret in gathered.secrets}
+        changed = {
+            name for name in secrets.keys() | self._secrets.keys() if secrets.get(name) != self._secrets.get(name)
+        }
         self.file, self.declared = file, gathered.declared
         self._until, self._secrets = gathered.until, secrets
-        changed = frozenset[str]() if self._stored is None else self._stored.hold(secrets.values())
+        if self._stored is not None:
+            self._stored.hold(secrets.values())
         if self._reopen is not None and changed:
             self._reopen(frozenset(server for server, used in gathered.uses.items() if used & changed))
         if self._take is not None:
