@@ -38,6 +38,7 @@ def test_verbose_tells_strangers_neither_reasons_nor_servers():
     assert json.loads(answer.body) == {
         "status": "not ready",
         "checks": [{"name": "config", "ok": False}, {"name": "draining", "ok": True}],
+        "warnings": [],
         "upstreams": {"total": 2, "down": 1, "affects_readiness": False},
     }
 
@@ -48,6 +49,16 @@ def test_verbose_tells_observers():
     report = json.loads(answer.body)
     assert report["checks"][0] == {"name": "config", "ok": False, "reason": "no file"}
     assert report["upstreams"]["names_down"] == ["files"]
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_a_warning_is_told_and_makes_nobody_unready(details: bool):
+    warned = Health({}, dict, {"records": lambda: "the database is away", "disk": lambda: None})
+    answer = warned.answer("/readyz", "verbose", details=details)
+    assert answer is not None
+    assert answer.status == 200
+    told = {"reason": "the database is away"} if details else {}
+    assert json.loads(answer.body)["warnings"] == [{"name": "records", **told}]
 
 
 def test_a_check_that_breaks_has_not_held():

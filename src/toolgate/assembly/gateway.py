@@ -24,8 +24,11 @@ from toolgate.sinks.recent import Config as RecentConfig
 from toolgate.sinks.recent import Recent
 from toolgate.stores.data_dir import DataDir
 
-CHECKED = ("configuration", "records")
-"""What can be wrong while the former state stays in force; readiness names it."""
+CHECKED = ("configuration",)
+"""What can be wrong while the former state stays in force, and makes it unready."""
+
+WARNED = ("records", "certificate")
+"""What can be wrong, too, and makes it no less ready: a database that is away would take every replica out at once."""
 
 FIRST_LOOK = 3.0
 """Seconds that a start waits for its servers to be discovered, so that the first list is not empty."""
@@ -62,7 +65,8 @@ async def open_gateway(
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(open_line(setup))
         line.publisher.on_swap(lambda old, new: recent.judge())
-        health = Health({name: partial(problems.get, name) for name in CHECKED}, lambda: _up(line))
+        checks, warnings = ({name: partial(problems.get, name) for name in names} for names in (CHECKED, WARNED))
+        health = Health(checks, lambda: _up(line), warnings)
         observing = Observing(line.door, health, metrics, recent)
         records = None if gathering is None else gathering.served
         areas = (

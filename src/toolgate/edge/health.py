@@ -1,10 +1,12 @@
 """Health for orchestrators: `/livez`, `/readyz`, and `/healthz` as another name for `/livez`. No I/O of its own.
 
 Live: the loop turns, or nobody would answer. Ready: every check that the composition root gave holds. A server behind
-the gateway that is down makes nobody unready: its calls fail, all others do not; `?verbose` says so.
+the gateway that is down makes nobody unready: its calls fail, all others do not. A database that is away does not
+either: calls go on, and every replica would be unready at once. `?verbose` says so.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -25,11 +27,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """`checks` decide about readiness, by name. `upstreams` tells which servers answer, for information only."""
+    """`checks` decide about readiness, by name. `upstreams` tells which servers answer, and `warnings` what else is
+    wrong, for information only."""
 
-    def __init__(self, checks: Mapping[str, Check], upstreams: Callable[[], Mapping[str, bool]]) -> None:
+    def __init__(
+        self,
+        checks: Mapping[str, Check],
+        upstreams: Callable[[], Mapping[str, bool]],
+        warnings: Mapping[str, Check] = MappingProxyType({}),
+    ) -> None:
         self._checks = dict(checks)
         self._upstreams = upstreams
+        self._warnings = dict(warnings)
 
     def answer(self, path: str, query: str = "", *, details: bool = False) -> Answer | None:
         """The answer to a GET; None for a path that is not about health.
@@ -49,22 +58,25 @@ class Health:
         return Answer(status, _TEXT, f"not ready: {', '.join(failed)}\n".encode() if failed else b"ok\n")
 
     def _report(self, reasons: Mapping[str, str | None], *, details: bool) -> dict[str, Any]:
-        checks: list[dict[str, Any]] = []
-        for name, reason in reasons.items():
-            check: dict[str, Any] = {"name": name, "ok": reason is None}
-            if details and reason is not None:
-                check["reason"] = reason
-            checks.append(check)
+        checks = [{"name": name, "ok": reason is None, **_told(reason, details)} for name, reason in reasons.items()]
+        warned = {name: _reason(check) for name, check in self._warnings.items()}
         upstreams = self._upstreams()
         down = sorted(name for name, up in upstreams.items() if not up)
         report: dict[str, Any] = {
             "status": "ok" if all(check["ok"] for check in checks) else "not ready",
             "checks": checks,
+            "warnings": [
+                {"name": name, **_told(reason, details)} for name, reason in warned.items() if reason is not None
+            ],
             "upstreams": {"total": len(upstreams), "down": len(down), "affects_readiness": False},
         }
         if details:
             report["upstreams"]["names_down"] = down
         return report
+
+
+def _told(reason: str | None, details: bool) -> dict[str, str]:
+    return {"reason": reason} if details and reason is not None else {}
 
 
 def _reason(check: Check) -> str | None:
