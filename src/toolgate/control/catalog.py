@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
+from toolgate.control.offered import Offered
 from toolgate.control.parts import Run
 from toolgate.control.pulse import Probe, Pulse, Turns, said, was_reached
 from toolgate.model.catalog import ChangeKind, Discovery
@@ -194,6 +195,7 @@ class Catalog:
         self._running: set[asyncio.Task[None]] = set()
         self.opened: dict[str, Opened] = {}
         self.failed: dict[str, str] = {}
+        self.offered = Offered()
         self._turns = Turns()
         self._pulses: dict[str, Pulse] = {}
         self._watched: dict[str, frozenset[str]] = {}
@@ -230,6 +232,10 @@ class Catalog:
         notes = {name: opened.note for name, opened in self.opened.items() if opened.note is not None}
         waiting = dict.fromkeys(self._lives, "it is being opened")
         return {**{name: why for name, why in waiting.items() if name not in self.opened}, **self.failed, **notes}
+
+    def discoveries(self) -> dict[str, Discovery]:
+        """What the servers offer of which that is known."""
+        return {name: one.discovery for name, one in self.opened.items() if one.discovery is not None}
 
     def health(self) -> dict[str, Health]:
         """How each server is that is meant to be open."""

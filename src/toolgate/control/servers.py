@@ -1,4 +1,5 @@
-"""Servers: registered as a draft or live depending on the person's rights, linted, and moved from state to state."""
+"""Servers: tried out, registered as a draft or live depending on the person's rights, linted, and moved from state to
+state."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -7,10 +8,12 @@ import msgspec
 
 from toolgate.control.administration import Administration
 from toolgate.control.collections import COLLECTIONS
+from toolgate.control.desk import Desk
 from toolgate.control.needs import Edit
+from toolgate.control.offered import digested
 from toolgate.model.catalog import Discovery
-from toolgate.model.entities import Server, ServerState, Virtual
-from toolgate.model.errors import NotFound, Refused
+from toolgate.model.entities import Acceptance, Server, ServerState, Virtual
+from toolgate.model.errors import NotFound, Refused, ToolgateError
 from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
 from toolgate.rules.linting import Lint, Severity
@@ -25,12 +28,25 @@ Probe = Callable[[Server], Awaitable[Discovery]]
 """Connects to a server that is not registered, once, with its own credential. Raises UpstreamFailed, ConfigError."""
 
 
+class Tried(msgspec.Struct, frozen=True):
+    """What a server was found to offer, and the lints of that; with `discovery` None nothing was found, and
+    `unreached` says why (empty where nobody asked). `state` is the one that it would be registered in."""
+
+    discovery: Discovery | None
+    unreached: str
+    lints: tuple[Lint, ...]
+    state: ServerState
+
+
 class Registered(msgspec.Struct, frozen=True):
-    """What was registered, what it was found to offer (None: it was not asked), and the lints of that."""
+    """What was registered, and what it was found to offer."""
 
     server: Server
-    discovery: Discovery | None
-    lints: tuple[Lint, ...]
+    tried: Tried
+
+    @property
+    def lints(self) -> tuple[Lint, ...]:
+        return self.tried.lints
 
 
 class Servers:
@@ -43,17 +59,40 @@ class Servers:
     async def register(
         self, actor: Principal, value: Server, *, state: ServerState | None = None, request: str = ""
     ) -> Registered:
-        """Registers a server. Without a `state` it is live if the actor may publish it and no lint is an error, and a
-        draft otherwise. What may not be registered is not connected to either."""
+        """Registers a server in the state that `attempt` says. What it offers is what was accepted of it."""
+        tried = await self.attempt(actor, value, state=state)
+        wanted = msgspec.structs.replace(value, state=tried.state)
+        async with self._administration.open(actor, request=request) as desk:
+            made = await desk.create(wanted)
+            if tried.discovery is not None:
+                await _accept(desk, made.name, tried.discovery)
+        return Registered(made, tried)
+
+    async def attempt(self, actor: Principal, value: Server, *, state: ServerState | None = None) -> Tried:
+        """What registering a server would find; changes nothing. Without a `state` it would be live if the actor may
+        publish it, it can be reached and no lint is an error, and a draft otherwise. What may not be registered is not
+        connected to either. Raises what registering it would: Refused also where it shall be live and cannot be
+        reached."""
         draft = msgspec.structs.replace(value, state=ServerState.DRAFT)
         may_publish = await self._rehearse(actor, draft)
-        discovery = None if self._probe is None else await self._probe(draft)
+        discovery, unreached = await self._asked(draft)
         lints = () if discovery is None else lint(discovery, value.overrides, await self._names(actor))
+        if unreached and state is ServerState.LIVE:
+            step = "see that it runs and that its settings are right, or register it as a draft"
+            raise Refused((("state", f"what cannot be reached is not made live: {unreached}: {step}"),))
         if state is None:
-            flawed = any(one.severity is Severity.ERROR for one in lints)
+            flawed = bool(unreached) or any(one.severity is Severity.ERROR for one in lints)
             state = ServerState.LIVE if may_publish and not flawed else ServerState.DRAFT
-        wanted = msgspec.structs.replace(value, state=state)
-        return Registered(await self._administration.create(actor, wanted, request=request), discovery, lints)
+        return Tried(discovery, unreached, lints, state)
+
+    async def _asked(self, draft: Server) -> tuple[Discovery | None, str]:
+        """What it offers, or why that is not known."""
+        if self._probe is None:
+            return None, ""
+        try:
+            return await self._probe(draft), ""
+        except ToolgateError as error:
+            return None, str(error)
 
     async def _rehearse(self, actor: Principal, draft: Server) -> bool:
         """Raises what registering it as a draft would; says whether the actor could make it live."""
@@ -95,3 +134,12 @@ class Servers:
         """The names of the other servers that the actor may know of."""
         servers, _ = await self._administration.list(actor, Server, limit=1000)
         return frozenset(server.name for server in servers)
+
+
+async def _accept(desk: Desk, name: str, discovery: Discovery) -> None:
+    known = desk.directory.get(Acceptance, name)
+    accepted = Acceptance(name=name, offers=await digested(discovery))
+    if known is None:
+        await desk.create(accepted)
+    else:
+        await desk.replace(accepted, expected=known.stamp.version)
