@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from toolgate.model.declared import LOCAL_KEY
+from toolgate.model.declared import LOCAL_KEY, KeySpec
 from toolgate.model.entities import Binding, Entity, Key
 from toolgate.model.errors import NotAllowed
 from toolgate.model.identity import Principal
@@ -72,8 +72,10 @@ def _keyholder(directory: Directory, principal: Principal, name: str, now: float
     key = directory.get(Key, name)
     if key is None:
         filed = next((spec for spec in directory.declared.keys if spec.name == name), None)
-        holdings = () if filed is None else without_owner(directory, filed.teams)
-        return Actor(principal.id, principal.id, holdings, now, "" if holdings else "this key is in no team")
+        if filed is None or filed.owner is None:
+            holdings = () if filed is None else without_owner(directory, filed.teams)
+            return Actor(principal.id, principal.id, holdings, now, "" if holdings else "this key is in no team")
+        key = _as_record(filed)
     subject = key.owner or principal.id
     reason = narrowness(directory, key, now)
     if reason:
@@ -81,6 +83,20 @@ def _keyholder(directory: Directory, principal: Principal, name: str, now: float
     own = () if key.owner is None else (own_holding(key.owner),)
     holdings = capped((*own, *holdings_of_key(directory, key)), key.expires)
     return Actor(principal.id, subject, holdings, now, expires=key.expires)
+
+
+def _as_record(filed: KeySpec) -> Key:
+    """A key of the file that somebody owns, as the record that it would be."""
+    return Key(
+        name=filed.name,
+        digest=filed.digest.hex(),
+        owner=filed.owner,
+        teams=filed.teams,
+        expires=filed.expires,
+        audiences=filed.audiences,
+        tools=filed.tools,
+        networks=filed.networks,
+    )
 
 
 def _givers(directory: Directory, scopes: tuple[str, ...], now: float) -> tuple[str, ...]:

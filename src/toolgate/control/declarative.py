@@ -1,82 +1,83 @@
 """`toolgate.yaml` -> Declared, or one ConfigError with everything that is wrong with it.
 
     version: 1
-    servers, virtual, teams, keys: mappings of names
+    servers, virtual, teams, users, services, roles, bindings, groups, keys: mappings of names
     grants: a list
 
 The reference is docs/reference/configuration.md. Nothing is half accepted: a file with one finding is refused whole.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from toolgate.control.declared_access import Subjects, find_shadowed, read_grants, read_keys, read_teams
-from toolgate.control.declared_servers import Surroundings, read_servers
-from toolgate.control.declared_virtual import read_virtual
+from toolgate.control import manifest
+from toolgate.control.declared_servers import Surroundings
+from toolgate.control.filed import Filed
+from toolgate.control.gathered import ANSWERING, grant_spec, server_spec, virtual_spec
 from toolgate.control.kinds import Kinds
-from toolgate.control.places import Place
-from toolgate.control.source import MOST_CHARACTERS, Findings, parse
-from toolgate.model.declared import Declared
-from toolgate.model.errors import ConfigError
+from toolgate.control.manifest import Text
+from toolgate.model.declared import Declared, KeySpec, TeamSpec, VirtualSpec
+from toolgate.model.entities import Entity, Grant, Key, Server, Stamp, Team, Virtual
 from toolgate.ports import Secrets
-
-SECTIONS = ("version", "servers", "virtual", "teams", "keys", "grants")
-VERSION = 1
 
 
 def load(path: Path, kinds: Kinds, secrets: Secrets | None, *, stored: bool = False) -> Declared:
     """Reads a file. Raises ConfigError. Relative paths in it start from its own directory; `secrets` None skips looking
     whether referenced secrets are there (their form is checked all the same). `stored` says that there are records, and
     so secrets of the store."""
-    label = str(path)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(4 * MOST_CHARACTERS + 1)
-    except OSError as error:
-        raise ConfigError((f"{label}: cannot be read: {error.strerror or type(error).__name__}",)) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError((f"{label}:{line}: this is not text in UTF-8",)) from None
-    declared = read(text, label, Surroundings(kinds, secrets, path.parent.absolute(), stored))
+    text = manifest.text_of(path)
+    declared = read(text.text, text.label, Surroundings(kinds, secrets, text.base, stored))
     return msgspec.structs.replace(declared, file=path)
 
 
 def read(text: str, label: str, around: Surroundings) -> Declared:
     """Reads a file's text. `label` is what findings call the file. Raises ConfigError."""
-    findings = Findings()
-    root = parse(text, findings)
-    if root is None:
-        raise findings.error(label)
-    declared = _read_sections(Place(root, "", findings), around)
-    if len(findings):
-        raise findings.error(label)
-    return declared
+    found = manifest.read((Text(label, text, around.base),), around)
+    return _declared(found.filed, f"file:{Path(label).name}")
 
 
-def _read_sections(root: Place, around: Surroundings) -> Declared:
-    sections = root.record(SECTIONS, required=("version",))
-    version = sections.get("version")
-    if version is not None and (type(version.node.value) is not int or version.node.value != VERSION):
-        version.wrong(f"this Toolgate reads version {VERSION} of the file")
-    names = {name: set(_names(sections.get(name))) for name in SECTIONS}
-    servers = names["servers"] | names["virtual"]
-    known = Subjects(names["keys"], names["teams"], servers)
-    rules = read_grants(sections["grants"], known) if "grants" in sections else []
-    keys = read_keys(sections["keys"], names["teams"]) if "keys" in sections else []
-    find_shadowed(rules, {key.name: key.teams for key in keys}, servers)
+def _declared(filed: Sequence[Filed], label: str) -> Declared:
+    """What is served stands as specifications, and everything else as records with the file's label."""
+    records = [one.record for one in filed]
+    servers = [one for one in records if isinstance(one, Server)]
+    answering = {one.name for one in servers if one.state in ANSWERING}
+    virtual = [(one, virtual_spec(one, answering)) for one in records if isinstance(one, Virtual)]
+    others: list[Entity] = [one for one in servers if one.name not in answering]
+    others += [one for one, spec in virtual if spec is None]
+    others += [one for one in records if not isinstance(one, (Server, Virtual, Key, Grant))]
+    teams = [one for one in records if isinstance(one, Team)]
+    keys = [one for one in records if isinstance(one, Key) and not one.revoked]
     return Declared(
-        servers=tuple(read_servers(sections["servers"], around)) if "servers" in sections else (),
-        virtual=tuple(read_virtual(sections["virtual"], names["servers"])) if "virtual" in sections else (),
-        teams=tuple(read_teams(sections["teams"])) if "teams" in sections else (),
-        keys=tuple(keys),
-        grants=tuple(rule.grant for rule in rules),
+        servers=tuple(server_spec(one) for one in servers if one.name in answering),
+        virtual=tuple(_served(virtual)),
+        teams=tuple(TeamSpec(team.name, team.description or None) for team in teams),
+        keys=tuple(_key_spec(key) for key in keys),
+        grants=tuple(
+            msgspec.structs.replace(grant_spec(one.record), name=one.record.name if one.named else "")
+            for one in filed
+            if isinstance(one.record, Grant)
+        ),
+        records=tuple(msgspec.structs.replace(one, stamp=Stamp(managed_by=label)) for one in others),
     )
 
 
-def _names(section: Place | None) -> list[str]:
-    """The names that a section declares, also those with findings: what refers to them is not wrong for that."""
-    value = section.node.value if section is not None else None
-    return list(value) if isinstance(value, dict) else []
+def _served(virtual: Sequence[tuple[Virtual, VirtualSpec | None]]) -> Iterator[VirtualSpec]:
+    return (spec for _, spec in virtual if spec is not None)
+
+
+def _key_spec(key: Key) -> KeySpec:
+    """Whom it stands for is resolved when the file is gathered with the records."""
+    return KeySpec(
+        name=key.name,
+        digest=bytes.fromhex(key.digest),
+        teams=key.teams,
+        observer=key.observer,
+        expires=key.expires,
+        owner=key.owner,
+        audiences=key.audiences,
+        tools=key.tools,
+        networks=key.networks,
+        cost_center=key.cost_center,
+    )

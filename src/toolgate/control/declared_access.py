@@ -1,59 +1,59 @@
-"""The `teams`, `keys` and `grants` sections of the file -> TeamSpec, KeySpec, GrantSpec."""
+"""The `keys` and `grants` sections of the file."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import msgspec
 
 from toolgate.control.declared_virtual import read_glob
-from toolgate.control.places import Place
-from toolgate.model.declared import EVERYONE, LOCAL_KEY, Effect, GrantSpec, KeySpec, TeamSpec
+from toolgate.control.filed import Filed, read_fields
+from toolgate.control.kinds import flaws
+from toolgate.control.places import Names, Place, steps
+from toolgate.model.declared import EVERYONE, LOCAL_KEY, Condition, Effect
+from toolgate.model.entities import Grant, Key
 from toolgate.rules import globs, keys
-from toolgate.rules.names import closest
+from toolgate.rules.names import NAME, NAME_RULE
 
 OFFER_FIELDS = ("tools", "prompts", "resources")
 
 _EFFECTS: tuple[Effect, ...] = get_args(Effect)
-_SUBJECTS = ("key", "team", EVERYONE)
+_SUBJECTS = ("key", "user", "service", "team", "role", EVERYONE)
+_LABELS = ("tags", "risks")
+_LISTS = ("servers", *OFFER_FIELDS, *_LABELS)
+_CEILINGS = ("owner", "audiences", "tools", "networks", "cost_center", "revoked", "expires")
 _DIGEST = re.compile(rf"[0-9a-f]{{{2 * keys.DIGEST_BYTES}}}")
 
 
 class Rule(msgspec.Struct, frozen=True):
     """A grant with the place it was read from, and the place of each of its patterns by (field, pattern)."""
 
-    grant: GrantSpec
+    grant: Grant
     place: Place
     patterns: Mapping[tuple[str, str], Place]
+    filed: Filed
 
 
-def read_teams(section: Place) -> list[TeamSpec]:
-    teams: list[TeamSpec] = []
-    for name, place in section.named().items():
-        entries = place.record(("description",))
-        teams.append(TeamSpec(name, entries["description"].text() if "description" in entries else None))
-    return teams
-
-
-def read_keys(section: Place, teams: Collection[str]) -> list[KeySpec]:
-    found: list[KeySpec] = []
+def read_keys(section: Place, teams: Names, *, others: bool) -> list[Filed]:
+    """With `others`, a key may be one whose digest the gateway has."""
+    found: list[Filed] = []
     digests: dict[bytes, str] = {}
     for name, place in section.named().items():
         if name == LOCAL_KEY:
             place.wrong(f"`{LOCAL_KEY}` is the bootstrap key, which is always known and is not declared")
-        entries = place.record(("digest", "teams", "observe", "expires"), required=("digest",))
+        entries = place.record(("digest", "teams", "observe", *_CEILINGS), required=() if others else ("digest",))
         digest = _read_digest(entries["digest"]) if "digest" in entries else None
         if digest is not None and digests.setdefault(digest, name) != name:
             entries["digest"].wrong(f"the key `{digests[digest]}` has the same digest: it is the same key")
-        found.append(
-            KeySpec(
-                name=name,
-                digest=digest or b"",
-                teams=tuple(entries["teams"].references(teams, "team")) if "teams" in entries else (),
-                observer=bool(entries["observe"].flag()) if "observe" in entries else False,
-                expires=entries["expires"].moment() if "expires" in entries else None,
-            )
+        record = Key(
+            name=name,
+            digest="" if digest is None else digest.hex(),
+            teams=tuple(entries["teams"].references(teams, "team")) if "teams" in entries else (),
+            observer=bool(entries["observe"].flag()) if "observe" in entries else False,
+            **read_fields(entries, Key, _CEILINGS),
         )
+        called = {"observer" if key == "observe" else key: entry for key, entry in entries.items()}
+        found.append(Filed(record, frozenset(called), place, called))
     return found
 
 
@@ -71,35 +71,57 @@ def _read_digest(place: Place) -> bytes | None:
 
 
 class Subjects(msgspec.Struct, frozen=True):
-    """Who and what a grant can name: declared keys (without `local`), teams, and servers with virtual servers."""
+    """Who a grant can name, by the word for each kind (`key`, `team`, ...); and the servers with virtual servers."""
 
-    keys: Collection[str]
-    teams: Collection[str]
-    servers: Collection[str]
+    names: Mapping[str, Names]
+    servers: Names
 
 
 def read_grants(section: Place, known: Subjects) -> list[Rule]:
-    return [rule for place in section.items() for rule in _read_entry(place, known)]
+    """A grant without a name gets one by its place, which is none that it is known by elsewhere."""
+    rules: list[Rule] = []
+    for number, place in enumerate(section.items(), 1):
+        rules.extend(_read_entry(place, known, number))
+    return rules
 
 
-def _read_entry(place: Place, known: Subjects) -> list[Rule]:
+def _read_entry(place: Place, known: Subjects, number: int) -> list[Rule]:
     """One item of the list: a subject, and what it is allowed, denied, or both."""
     if not isinstance(place.node.value, dict):
-        place.expected("a mapping with `key`, `team` or `everyone`, and `allow` or `deny`")
+        place.expected(f"a mapping with {_one_of_subjects()}, and `allow` or `deny`")
         return []
-    entries = place.record((*_SUBJECTS, *_EFFECTS))
+    entries = place.record(("name", *_SUBJECTS, "reason", "expires", *_EFFECTS))
     subject = _read_subject(place, entries, known)
-    if not any(effect in entries for effect in _EFFECTS):
+    given: list[Effect] = [effect for effect in _EFFECTS if effect in entries]
+    if not given:
         place.wrong("neither `allow` nor `deny` is given: this grant says nothing")
-    rules = [_read_rule(entries[effect], subject or "", effect, known) for effect in _EFFECTS if effect in entries]
-    return [rule for rule in rules if rule is not None] if subject is not None else []
+    name = _read_name(entries["name"]) if "name" in entries else f"grant-{number}"
+    rules: list[Rule] = []
+    for effect in given:
+        # Two grants in one entry are two records: the denial has a name of its own.
+        called = f"{name}-deny" if effect == "deny" and len(given) > 1 else name
+        rule = _read_rule(place, entries, effect, subject or "", called, known)
+        if rule is not None:
+            rules.append(rule)
+    return rules if subject is not None else []
+
+
+def _one_of_subjects() -> str:
+    return f"{', '.join(f'`{one}`' for one in _SUBJECTS[:-1])} or `{EVERYONE}: true`"
+
+
+def _read_name(place: Place) -> str:
+    name = place.text()
+    if name is not None and not NAME.fullmatch(name):
+        place.wrong(NAME_RULE)
+    return name or "unnamed"
 
 
 def _read_subject(place: Place, entries: Mapping[str, Place], known: Subjects) -> str | None:
     named = [subject for subject in _SUBJECTS if subject in entries]
     if len(named) != 1:
         found = " and ".join(f"`{subject}`" for subject in named) or "none"
-        place.wrong(f"a grant is for exactly one of `key`, `team` or `everyone: true`; found {found}")
+        place.wrong(f"a grant is for exactly one of {_one_of_subjects()}; found {found}")
         return None
     spot = entries[named[0]]
     if named[0] == EVERYONE:
@@ -110,56 +132,91 @@ def _read_subject(place: Place, entries: Mapping[str, Place], known: Subjects) -
     name = spot.text()
     if name is None:
         return None
-    declared = [*known.keys, LOCAL_KEY] if named[0] == "key" else known.teams
+    declared = known.names[named[0]]
     if name not in declared:
-        spot.wrong(f"no {named[0]} of this name is declared", closest(name, declared))
+        spot.wrong(f"no {named[0]} of this name is declared", declared.meant(name))
         return None
     return f"{named[0]}:{name}"
 
 
-def _read_rule(place: Place, subject: str, effect: Effect, known: Subjects) -> Rule | None:
-    entries = place.record(("servers", *OFFER_FIELDS), required=("servers",))
+def _read_rule(
+    item: Place, given: Mapping[str, Place], effect: Effect, subject: str, name: str, known: Subjects
+) -> Rule | None:
+    place = given[effect]
+    entries = place.record((*_LISTS, "conditions"))
+    labelled = any(field in entries and not entries[field].is_empty() for field in _LABELS)
+    if isinstance(place.node.value, dict) or place.node.value is None:
+        _judge_named(place, entries, labelled=labelled)
     patterns: dict[tuple[str, str], Place] = {}
-    for field in entries:
-        for spot, _ in entries[field].texts():
-            glob = read_glob(spot)
+    for field in _LISTS:
+        for spot, text in entries[field].texts() if field in entries else ():
+            glob = text if field in _LABELS else read_glob(spot)
             if glob is not None:
                 patterns[field, glob] = spot
     _judge_servers(entries, patterns, known.servers)
-    if isinstance(place.node.value, dict) and all(entries[name].is_empty() for name in entries if name != "servers"):
-        place.wrong('names no tools, prompts or resources: nothing means nothing (["*"] means all)')
-    lists = {field: tuple(glob for where, glob in patterns if where == field) for field in ("servers", *OFFER_FIELDS)}
-    if not lists["servers"] or not any(lists[field] for field in OFFER_FIELDS):
+    lists = {field: tuple(glob for where, glob in patterns if where == field) for field in _LISTS}
+    conditions = tuple(_read_conditions(entries["conditions"])) if "conditions" in entries else ()
+    if not labelled and (not lists["servers"] or not any(lists[field] for field in OFFER_FIELDS)):
         return None
-    grant = GrantSpec(
-        subject, effect, lists["servers"], tools=lists["tools"], prompts=lists["prompts"], resources=lists["resources"]
-    )
-    return Rule(grant, place, patterns)
+    said = read_fields(given, Grant, ("reason", "expires"))
+    grant = Grant(name=name, subject=subject, effect=effect, conditions=conditions, **lists, **said)
+    spots = {**entries, **{field: given[field] for field in ("name", "reason", "expires") if field in given}}
+    spots |= {"subject": next(given[one] for one in _SUBJECTS if one in given)} if subject else {}
+    fields = frozenset({"subject", "effect", *entries, *said})
+    return Rule(grant, place, patterns, Filed(grant, fields, item, spots, "name" in given))
+
+
+def _judge_named(place: Place, entries: Mapping[str, Place], *, labelled: bool) -> None:
+    """Whether it names anything. By a tag or a risk alone, it may be any server's."""
+    if "servers" not in entries and not labelled:
+        place.wrong("`servers` is missing")
+    offers = [entries[field] for field in OFFER_FIELDS if field in entries]
+    if isinstance(place.node.value, dict) and all(one.is_empty() for one in offers) and not labelled:
+        place.wrong('names no tools, prompts or resources: nothing means nothing (["*"] means all)')
+
+
+def _read_conditions(section: Place) -> Iterator[Condition]:
+    for place in section.items():
+        if not isinstance(place.node.value, dict):
+            place.expected("a mapping, as {argument: amount, maximum: 100}")
+            continue
+        entries = place.record([field.name for field in msgspec.structs.fields(Condition)])
+        values: dict[str, Any] = {key: entry.node.plain() for key, entry in entries.items()}
+        wrong = flaws(Condition, values)
+        for path, reason in wrong:
+            top = next((str(one) for one in steps(path)), "")
+            entries.get(top, place).wrong(reason)
+        if not wrong:
+            yield msgspec.convert(values, Condition)
 
 
 _Patterns = Mapping[tuple[str, str], Place]
 
 
-def _judge_servers(entries: Mapping[str, Place], patterns: _Patterns, servers: Collection[str]) -> None:
+def _judge_servers(entries: Mapping[str, Place], patterns: _Patterns, servers: Names) -> None:
     if "servers" in entries and entries["servers"].is_empty():
         entries["servers"].wrong('names no server: nothing means nothing (["*"] means all)')
     for (field, glob), spot in patterns.items():
-        if field == "servers" and not any(globs.matches(glob, server) for server in servers):
+        if field == "servers" and not servers.others and not any(globs.matches(glob, one) for one in servers.known):
             what = "no server of this name is declared" if globs.is_literal(glob) else "no declared server matches"
-            spot.wrong(f"can never match: {what}", closest(glob, servers))
+            spot.wrong(f"can never match: {what}", servers.meant(glob))
 
 
-def find_shadowed(rules: Sequence[Rule], teams_of: Mapping[str, Sequence[str]], servers: Collection[str]) -> None:
+def find_shadowed(rules: Sequence[Rule], teams_of: Mapping[str, Sequence[str]], servers: Names) -> None:
     """Reports every pattern of an allow that can never allow anything, because denials that hold for the same subject
     cover it on each server that the allow names. `teams_of` gives the teams of each key."""
     denials: dict[str, list[Rule]] = {}
     for rule in rules:
-        if rule.grant.effect == "deny":
+        if rule.grant.effect == "deny" and not (rule.grant.conditions or rule.grant.expires or _labels(rule.grant)):
             denials.setdefault(rule.grant.subject, []).append(rule)
     for rule in rules:
         if rule.grant.effect == "allow":
             wider = _wider(rule.grant.subject, teams_of)
             _report_shadowed(rule, [denial for subject in wider for denial in denials.get(subject, ())], servers)
+
+
+def _labels(grant: Grant) -> bool:
+    return bool(grant.tags or grant.risks)
 
 
 def _wider(subject: str, teams_of: Mapping[str, Sequence[str]]) -> list[str]:
@@ -169,10 +226,10 @@ def _wider(subject: str, teams_of: Mapping[str, Sequence[str]]) -> list[str]:
     return list(dict.fromkeys((subject, *(f"team:{team}" for team in teams), EVERYONE)))
 
 
-def _report_shadowed(rule: Rule, denials: Sequence[Rule], servers: Collection[str]) -> None:
-    named = [server for server in servers if any(globs.matches(glob, server) for glob in rule.grant.servers)]
+def _report_shadowed(rule: Rule, denials: Sequence[Rule], servers: Names) -> None:
+    named = [server for server in servers.known if any(globs.matches(glob, server) for glob in rule.grant.servers)]
     for (field, pattern), spot in rule.patterns.items():
-        if field == "servers" or not named:
+        if field not in OFFER_FIELDS or not named:
             continue
         shadows = [_shadow(server, field, pattern, denials) for server in named]
         if all(shadow is not None for shadow in shadows):

@@ -1,4 +1,4 @@
-"""The `servers` section of the file -> ServerSpec. What every server has is read here; the rest is the kind's own."""
+"""The `servers` section of the file. What every server has is read here; the rest is the kind's own."""
 
 import os
 import re
@@ -7,16 +7,21 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from toolgate.control.kinds import Kinds
-from toolgate.control.places import Place
+from toolgate.control.filed import Filed, read_fields
+from toolgate.control.kinds import Kinds, flaws
+from toolgate.control.places import Place, steps
 from toolgate.control.source import locate, step
-from toolgate.model.declared import MAX_BYTES, PROBE_INTERVAL_S, TIMEOUT_S, EraChoice, ServerSpec, Sharing
+from toolgate.model.declared import MAX_BYTES, PROBE_INTERVAL_S, TIMEOUT_S, EraChoice, Override, Sharing
+from toolgate.model.entities import Server
 from toolgate.model.errors import ConfigError
 from toolgate.ports import Secrets
 from toolgate.rules import headers, plaintext, references
 from toolgate.rules.names import closest
 
-COMMON = ("kind", "era", "sharing", "timeout", "max_bytes", "headers", "probe_interval")
+DESCRIBING = ("owner", "description", "tags", "environment", "sensitivity", "links", "icon", "state")
+COMMON = (
+    "kind", "era", "sharing", "timeout", "max_bytes", "headers", "probe_interval", *DESCRIBING, "overrides",
+)  # fmt: skip
 """The settings of every kind."""
 
 _ERAS: tuple[str, ...] = get_args(EraChoice)
@@ -30,16 +35,18 @@ _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
 class Surroundings(msgspec.Struct, frozen=True):
     """What the file is read against. `base` is the directory that its relative paths start from. Without `secrets`,
     references are checked for their form only; where records are kept (`stored`), so are those to stored secrets, which
-    come and go while the file stays: they are looked for when their server is opened."""
+    come and go while the file stays: they are looked for when their server is opened. `others` says that there may be
+    records beside what is read, to which it may refer: the gateway that has them judges that."""
 
     kinds: Kinds
     secrets: Secrets | None
     base: Path
     stored: bool = False
+    others: bool = False
 
 
-def read_servers(section: Place, around: Surroundings) -> list[ServerSpec]:
-    servers: list[ServerSpec] = []
+def read_servers(section: Place, around: Surroundings) -> list[Filed]:
+    servers: list[Filed] = []
     for name, place in section.named().items():
         server = _read_server(name, place, around)
         if server is not None:
@@ -47,7 +54,7 @@ def read_servers(section: Place, around: Surroundings) -> list[ServerSpec]:
     return servers
 
 
-def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | None:
+def _read_server(name: str, place: Place, around: Surroundings) -> Filed | None:
     entries = place.entries()
     if not entries and not place.is_empty():
         return None  # not a mapping, which is a finding already
@@ -67,17 +74,36 @@ def _read_server(name: str, place: Place, around: Surroundings) -> ServerSpec | 
     interval = entries["probe_interval"].seconds(_OFTENEST_S, _SELDOMEST_S) if "probe_interval" in entries else None
     shown = _read_headers(entries["headers"], kind, "url" in entries, around) if "headers" in entries else ()
     own = {key: entry for key, entry in entries.items() if key not in COMMON}
-    return ServerSpec(
+    record = Server(
         name=name,
         kind=kind,
         settings=_read_settings(kind, place, own, around),
-        headers=shown,
+        headers=dict(shown),
         era=cast("EraChoice", era or "auto"),
         sharing=cast("Sharing | None", sharing),
         timeout=timeout or TIMEOUT_S,
         max_bytes=max_bytes or MAX_BYTES,
         probe_interval=interval or PROBE_INTERVAL_S,
+        overrides=_read_overrides(entries["overrides"]) if "overrides" in entries else {},
+        **read_fields(entries, Server, DESCRIBING),
     )
+    declared = [key for key in entries if key in COMMON]
+    fields = frozenset([*declared, "settings"] if own else declared)
+    return Filed(record, fields, place, {**entries, "settings": place})
+
+
+def _read_overrides(section: Place) -> dict[str, Override]:
+    found: dict[str, Override] = {}
+    for tool, place in section.entries().items():
+        entries = place.record([field.name for field in msgspec.structs.fields(Override)])
+        values = {key: entry.node.plain() for key, entry in entries.items()}
+        wrong = flaws(Override, values)
+        for path, reason in wrong:
+            top = next((str(one) for one in steps(path)), "")
+            entries.get(top, place).wrong(reason)
+        if not wrong:
+            found[tool] = msgspec.convert(values, Override)
+    return found
 
 
 def _read_headers(section: Place, kind: str, is_remote: bool, around: Surroundings) -> tuple[tuple[str, str], ...]:
@@ -109,11 +135,11 @@ def _read_settings(kind: str, place: Place, own: dict[str, Place], around: Surro
     if place.node.value is None or not isinstance(place.node.value, dict):
         return settings
     for path, reason in around.kinds.validate(kind, settings):
-        steps = _steps(path)
+        parts = steps(path)
         field = place.path
-        for part in steps:
+        for part in parts:
             field = f"{field}[{part}]" if isinstance(part, int) else step(field, part)
-        line = locate(place.node, steps) if steps else place.line
+        line = locate(place.node, parts) if parts else place.line
         if (field, line) not in place.findings.places():
             place.findings.add(line, field, reason)
     return settings
@@ -170,16 +196,3 @@ def _judge_text(place: Place, name: str, text: str, around: Surroundings, *, all
 def absolute(path: str, base: Path) -> str:
     """A path of the file as an absolute one: `~` is the home directory, relative ones start at the file's directory."""
     return os.path.normpath(base / Path(path).expanduser())
-
-
-_STEP = re.compile(r"\[(?P<place>[0-9]+|\.\.\.)\]|(?P<key>[^.\[\]]+)")
-
-
-def _steps(path: str) -> list[str | int]:
-    """The steps of a path as `$.env.KEY` or `command[0]`; those that msgspec does not number (`[...]`) end it."""
-    steps: list[str | int] = []
-    for found in _STEP.finditer(path.removeprefix("$")):
-        if found["place"] == "...":
-            break
-        steps.append(int(found["place"]) if found["place"] else found["key"])
-    return steps

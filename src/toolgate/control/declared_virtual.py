@@ -1,12 +1,12 @@
-"""The `virtual` section of the file -> VirtualSpec."""
+"""The `virtual` section of the file."""
 
 import re
-from collections.abc import Collection
 
-from toolgate.control.places import Place
-from toolgate.model.declared import Pick, PicksFrom, VirtualSpec
+from toolgate.control.filed import Filed, read_fields
+from toolgate.control.places import Names, Place
+from toolgate.model.declared import Pick, PicksFrom
+from toolgate.model.entities import Virtual
 from toolgate.rules import globs
-from toolgate.rules.names import closest
 
 # What a tool or prompt may be called towards clients, many of which take no more (DESIGN section 7).
 _PUBLIC = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -15,21 +15,25 @@ LONGEST_GLOB = 256
 _OFFER_KINDS = ("tools", "prompts", "resources")
 
 
-def read_virtual(section: Place, servers: Collection[str]) -> list[VirtualSpec]:
+DESCRIBING = ("owner", "description", "tags", "environment", "sensitivity", "state")
+
+
+def read_virtual(section: Place, servers: Names) -> list[Filed]:
     """`servers` are the names of the declared servers, whose name space virtual servers share."""
-    found: list[VirtualSpec] = []
+    found: list[Filed] = []
     for name, place in section.named().items():
-        if name in servers:
+        if name in servers.known:
             place.wrong("a server has this name, and both would be served at the same URL")
-        entries = place.record(("description", "offers"), required=("offers",))
-        description = entries["description"].text() if "description" in entries else None
+        entries = place.record((*DESCRIBING, "offers"), required=("offers",))
+        values = read_fields(entries, Virtual, DESCRIBING)
         if "offers" not in entries:
             continue
         given: _Given = {}
         read = [_read_offers(item, servers, given) for item in entries["offers"].items()]
         if entries["offers"].is_empty():
             entries["offers"].wrong("nothing is chosen: a virtual server offers what it lists, and only that")
-        found.append(VirtualSpec(name, tuple(offers for offers in read if offers is not None), description))
+        offers = tuple(picks for picks in read if picks is not None)
+        found.append(Filed(Virtual(name=name, offers=offers, **values), frozenset(entries), place, entries))
     return found
 
 
@@ -37,11 +41,11 @@ _Given = dict[tuple[str, str], Place]
 """The names that one virtual server gives, by (kind, name), with the place that gives each."""
 
 
-def _read_offers(place: Place, servers: Collection[str], given: _Given) -> PicksFrom | None:
+def _read_offers(place: Place, servers: Names, given: _Given) -> PicksFrom | None:
     entries = place.record(("server", *_OFFER_KINDS), required=("server",))
     server = entries["server"].text() if "server" in entries else None
     if server is not None and server not in servers:
-        entries["server"].wrong("no server of this name is declared", closest(server, servers))
+        entries["server"].wrong("no server of this name is declared", servers.meant(server))
     lists = {kind: _read_picks(entries[kind], kind, given) for kind in _OFFER_KINDS if kind in entries}
     if all(entries[kind].is_empty() for kind in lists):
         place.wrong('nothing is chosen: name tools, prompts or resources (["*"] for all)')

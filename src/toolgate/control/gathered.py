@@ -8,7 +8,7 @@ Who a key stands for is resolved here, once: its owner, the teams that it is in 
 through teams above, and its roles. A key whose owner is deactivated, or that was revoked, is no key.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Container, Generator, Iterator, Mapping
 from math import inf
 from typing import TypeVar
 
@@ -33,7 +33,7 @@ from toolgate.rules.referrers import secrets_of
 E = TypeVar("E", bound=Entity)
 
 _KEY_UNITS = 3
-_ANSWERING = frozenset({ServerState.LIVE, ServerState.DRAINING})
+ANSWERING = frozenset({ServerState.LIVE, ServerState.DRAINING})
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -65,10 +65,10 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
     if findings:
         return Gathered(file, findings)
     pace = Pace()
-    servers = [one for one in _by_name(directory, Server) if one.state in _ANSWERING]
+    servers = [one for one in _by_name(directory, Server) if one.state in ANSWERING]
     answering = {one.name for one in servers} | {spec.name for spec in file.servers}
-    virtual = {one.name: _virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
-    keys: list[KeySpec] = [_filed(directory, key, now) for key in file.keys]
+    virtual = {one.name: virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
+    keys: list[KeySpec] = [_filed(directory, key, now) for key in file.keys if _is_active(directory, key.owner)]
     for key in _by_name(directory, Key):
         if _stands(directory, key):
             keys.append(_key_spec(directory, key, now))
@@ -80,9 +80,9 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
         if pace.spent(1):
             yield
     declared = Declared(
-        servers=(*file.servers, *map(_server_spec, servers)),
+        servers=(*file.servers, *map(server_spec, servers)),
         virtual=(*file.virtual, *(spec for spec in virtual.values() if spec is not None)),
-        teams=(*file.teams, *(TeamSpec(team.name, team.description or None) for team in _by_name(directory, Team))),
+        teams=(*file.teams, *_teams(directory)),
         keys=tuple(keys),
         grants=tuple(grants),
         withheld={**file.withheld, **dict(_withheld(directory, answering))},
@@ -111,14 +111,31 @@ def _twice(directory: Directory) -> Iterator[Finding]:
         (Team, "teams", {spec.name for spec in file.teams}),
         (Key, "keys", {spec.name for spec in file.keys}),
     )
+    filed = {(record.KIND, record.name): record for record in directory.filed}
     for entity, section, names in tables:
         for name in sorted(names & directory.all(entity).keys()):
-            maker = directory.all(entity)[name].stamp.managed_by or "the registry"
-            reason = f"{label} and {maker} both have a {entity.KIND} of this name: remove one of them"
-            yield f"{section}.{name}", reason
+            if filed.pop((entity.KIND, name), None) is not directory.all(entity)[name]:
+                yield _both(f"{section}.{name}", label, directory.all(entity)[name])
+    for kind, name in sorted(filed):
+        record = directory.get(type(filed[kind, name]), name)
+        if record is not None and record is not filed[kind, name]:
+            yield _both(f"{kind}.{name}", label, record)
 
 
-def _server_spec(server: Server) -> ServerSpec:
+def _both(path: str, label: str, record: Entity) -> Finding:
+    maker = record.stamp.managed_by or "the registry"
+    return path, f"{label} and {maker} both have a {record.KIND} of this name: remove one of them"
+
+
+def _teams(directory: Directory) -> Iterator[TeamSpec]:
+    """Those of records alone."""
+    filed = {spec.name for spec in directory.declared.teams}
+    return (
+        TeamSpec(team.name, team.description or None) for team in _by_name(directory, Team) if team.name not in filed
+    )
+
+
+def server_spec(server: Server) -> ServerSpec:
     return ServerSpec(
         name=server.name,
         kind=server.kind,
@@ -135,10 +152,10 @@ def _server_spec(server: Server) -> ServerSpec:
     )
 
 
-def _virtual_spec(virtual: Virtual, answering: set[str]) -> VirtualSpec | None:
+def virtual_spec(virtual: Virtual, answering: Container[str]) -> VirtualSpec | None:
     """None where nothing of it can be served: it does not answer, or no server that it takes from does."""
     offers = tuple(picks for picks in virtual.offers if picks.server in answering)
-    if virtual.state not in _ANSWERING or not offers:
+    if virtual.state not in ANSWERING or not offers:
         return None
     listed = virtual.state is ServerState.LIVE
     return VirtualSpec(virtual.name, offers, virtual.description or None, virtual.tags, listed)
@@ -151,7 +168,7 @@ def _withheld(directory: Directory, answering: set[str]) -> Iterator[tuple[str, 
     for virtual in directory.all(Virtual).values():
         if virtual.state is ServerState.PAUSED:
             yield virtual.name, f"the virtual server {virtual.name} is paused"
-        elif virtual.state in _ANSWERING and not _serves(virtual.offers, answering):
+        elif virtual.state in ANSWERING and not _serves(virtual.offers, answering):
             sources = ", ".join(sorted({picks.server for picks in virtual.offers}))
             yield virtual.name, f"none of the servers of {virtual.name} is live ({sources})"
 
@@ -162,7 +179,11 @@ def _serves(offers: tuple[PicksFrom, ...], answering: set[str]) -> bool:
 
 def _stands(directory: Directory, key: Key) -> bool:
     """An expired key stays: it is refused with that reason."""
-    return not key.revoked and (key.owner is None or directory.is_active(key.owner))
+    return not key.revoked and _is_active(directory, key.owner)
+
+
+def _is_active(directory: Directory, owner: str | None) -> bool:
+    return owner is None or directory.is_active(owner)
 
 
 def _key_spec(directory: Directory, key: Key, now: float) -> KeySpec:
@@ -184,7 +205,7 @@ def _key_spec(directory: Directory, key: Key, now: float) -> KeySpec:
 
 def _filed(directory: Directory, key: KeySpec, now: float) -> KeySpec:
     """A key of the file is in the teams that the file says, which records may nest and give roles to."""
-    teams, subjects = _subjects(directory, None, key.teams, now)
+    teams, subjects = _subjects(directory, key.owner, key.teams, now)
     return msgspec.structs.replace(key, teams=teams, subjects=subjects)
 
 

@@ -4,14 +4,29 @@ Every reader answers None (or nothing) after reporting what is wrong, so that re
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+
+import msgspec
 
 from toolgate.control.source import Findings, Node, step
 from toolgate.rules import units
 from toolgate.rules.names import NAME, NAME_RULE, closest
 
 LONGEST_TEXT = 4096
+
+
+class Names(msgspec.Struct, frozen=True):
+    """Names that may be referred to. Where there may be `others`, nothing that is referred to is missing here."""
+
+    known: frozenset[str] = frozenset()
+    others: bool = False
+
+    def __contains__(self, name: object) -> bool:
+        return self.others or name in self.known
+
+    def meant(self, name: str) -> str:
+        return closest(name, self.known)
 
 
 class Place:
@@ -65,13 +80,13 @@ class Place:
                     self.wrong(f"`{key}` is missing")
         return entries
 
-    def named(self) -> dict[str, "Place"]:
+    def named(self, pattern: re.Pattern[str] = NAME, rule: str = NAME_RULE) -> dict[str, "Place"]:
         """The places below a mapping whose keys are names of the user's choice. A bad name is a finding; its place
         stays, so that what is below it is read too."""
         entries = self.entries()
         for name, place in entries.items():
-            if not NAME.fullmatch(name):
-                place.wrong(NAME_RULE, _as_name(name))
+            if not pattern.fullmatch(name):
+                place.wrong(rule, _as_name(name) if pattern is NAME else "")
         return entries
 
     def text(self) -> str | None:
@@ -133,7 +148,11 @@ class Place:
         return value
 
     def moment(self) -> float | None:
-        """A date or time of ISO 8601 as Unix time; without an offset it is UTC, and a date is its first second."""
+        """A date or time of ISO 8601 as Unix time; without an offset it is UTC, and a date is its first second. What is
+        a number is Unix time already."""
+        value = self.node.value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= _FIRST_MOMENT:
+            return float(value)
         text = self.text()
         if text is None:
             return None
@@ -159,16 +178,30 @@ class Place:
             found.append((place, text))
         return found
 
-    def references(self, known: Iterable[str], what: str) -> list[str]:
+    def references(self, known: Names, what: str) -> list[str]:
         """The texts of a list that must be names of something declared; `what` says of what."""
-        names = list(known)
         found: list[str] = []
         for place, name in self.texts():
-            if name in names:
+            if name in known:
                 found.append(name)
             else:
-                place.wrong(f"no {what} of this name is declared", closest(name, names))
+                place.wrong(f"no {what} of this name is declared", known.meant(name))
         return found
+
+
+_STEP = re.compile(r"\[(?P<place>[0-9]+|\.\.\.)\]|(?P<key>[^.\[\]]+)")
+_FIRST_MOMENT = 1e9
+"""Unix time before which no number is meant as one (2001)."""
+
+
+def steps(path: str) -> list[str | int]:
+    """The steps of a path as `$.env.KEY` or `command[0]`; those that msgspec does not number (`[...]`) end it."""
+    found: list[str | int] = []
+    for one in _STEP.finditer(path.removeprefix("$")):
+        if one["place"] == "...":
+            break
+        found.append(int(one["place"]) if one["place"] else one["key"])
+    return found
 
 
 def _as_name(text: str) -> str:

@@ -183,7 +183,11 @@ class GrantSpec(msgspec.Struct, frozen=True):
 
 class Declared(msgspec.Struct, frozen=True):
     """The whole file, in its own order. `file` is where it was read from; None for what is built in. `withheld` are the
-    servers and virtual servers that are known but not served, with the reason."""
+    servers and virtual servers that are known but not served, with the reason.
+
+    `records` are what else it declares, as `model.entities` with the file's label: users, service accounts, roles,
+    bindings, external groups, its teams with their members, and servers that are not in service.
+    """
 
     servers: tuple[ServerSpec, ...] = ()
     virtual: tuple[VirtualSpec, ...] = ()
@@ -192,3 +196,4 @@ class Declared(msgspec.Struct, frozen=True):
     grants: tuple[GrantSpec, ...] = ()
     withheld: Mapping[str, str] = {}
     file: Path | None = None
+    records: tuple[msgspec.Struct, ...] = ()

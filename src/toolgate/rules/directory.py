@@ -1,9 +1,10 @@
 """All records at one moment, and what follows from them: who is in which team, and who has which role.
 
-Beside the records stands what a file declares (`Declared`): it can be referred to, but is nobody's to change here.
+Beside the records stands what a file declares (`Declared`): it can be referred to, but is nobody's to change here. Of
+that, people, teams and roles are found like records; where a record has the same name, the record is found.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeVar
 
@@ -34,9 +35,14 @@ class Directory:
 
     def __init__(self, records: Iterable[Entity], declared: Declared | None = None) -> None:
         self._by_kind: dict[str, dict[str, Entity]] = {}
-        for record in records:
-            self._by_kind.setdefault(record.KIND, {})[record.name] = record
         self.declared = Declared() if declared is None else declared
+        for record in (*self.filed, *records):
+            self._by_kind.setdefault(record.KIND, {})[record.name] = record
+
+    @property
+    def filed(self) -> Iterator[Entity]:
+        """What the file declares as records."""
+        return (record for record in self.declared.records if isinstance(record, Entity))
 
     def all(self, entity: type[E]) -> Mapping[str, E]:
         return self._by_kind.get(entity.KIND, {})  # pyright: ignore[reportReturnType] # each kind is one class
