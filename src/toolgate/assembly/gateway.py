@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from toolgate.assembly.administration import Opening, api
+from toolgate.assembly.alone import Alone
 from toolgate.assembly.gathering import Gathering
 from toolgate.assembly.http import Areas, Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
@@ -22,6 +23,7 @@ from toolgate.settings import Settings
 from toolgate.sinks.metrics import Metrics, Readings
 from toolgate.sinks.recent import Config as RecentConfig
 from toolgate.sinks.recent import Recent
+from toolgate.stores.clock import SystemClock
 from toolgate.stores.data_dir import DataDir
 
 CHECKED = ("configuration",)
@@ -60,8 +62,9 @@ async def open_gateway(
     recent = Recent(RecentConfig())
     readings = _Late()
     metrics = Metrics(readings.readings())
-    whole, add = (declared, None) if gathering is None else (gathering.declared, gathering.secrets)
-    setup = Setup(data, whole, environment, (metrics, recent, *sinks), settings.open, add)
+    file = Alone(declared, SystemClock()) if gathering is None else gathering
+    add = None if gathering is None else gathering.secrets
+    setup = Setup(data, file.declared, environment, (metrics, recent, *sinks), settings.open, add)
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(open_line(setup))
         line.publisher.on_swap(lambda old, new: recent.judge())
@@ -75,13 +78,12 @@ async def open_gateway(
         )
         listening = await stack.enter_async_context(listen(settings, line, observing, _all(areas)))
         readings.bind(line, listening)
-        take = line.apply if gathering is None else gathering.take_file
         tasks = [
             asyncio.create_task(line.publisher.run(), name="publisher"),
             asyncio.create_task(line.ring.run(), name="records"),
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
-            *_followers(gathering, line, problems),
-            *_watchers(settings, declared, listening, reload, take, problems),
+            *_followers(file, line, problems),
+            *_watchers(settings, declared, listening, reload, file.take_file, problems),
         ]
         stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK)
@@ -132,11 +134,12 @@ def _transport(line: Line, server: str) -> Any:
     return {"stdio": "pipe", "echo": "", "python": ""}.get(kind, "tcp" if kind else "")
 
 
-def _followers(gathering: Gathering | None, line: Line, problems: dict[str, str]) -> list["asyncio.Task[None]"]:
-    if gathering is None:
-        return []
-    gathering.into(line.apply, line.catalog.reopen)
-    return [asyncio.create_task(gathering.run(problems), name="followed records")]
+def _followers(file: Alone | Gathering, line: Line, problems: dict[str, str]) -> list["asyncio.Task[None]"]:
+    if isinstance(file, Alone):
+        file.into(line.apply)
+        return [asyncio.create_task(file.run(), name="roles that end")]
+    file.into(line.apply, line.catalog.reopen)
+    return [asyncio.create_task(file.run(problems), name="followed records")]
 
 
 def _watchers(
