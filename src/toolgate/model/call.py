@@ -80,7 +80,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 
 class Outbound(msgspec.Struct, frozen=True, gc=False):
-    """What an Upstream is given. `params` carry the upstream's own names and no `_meta`."""
+    """What an Upstream is given. `params` carry the upstream's own names and no `_meta`. `principal` is who calls, for
+    kinds that bind values to the caller; None where nobody in particular does, and then nothing is bound."""
 
     id: str
     method: str
@@ -89,6 +90,7 @@ class Outbound(msgspec.Struct, frozen=True, gc=False):
     target: Target
     grant: Grant
     deadline: float
+    principal: Principal | None = None
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):

@@ -50,7 +50,7 @@ class Dispatch:
     async def __call__(self, call: Call, caller: Caller) -> Result:
         grant = await self._credentials.grant(call.principal, call.target)
         params = self._params(call)
-        out = Outbound(call.id, call.method, params, call.envelope, call.target, grant, call.deadline)
+        out = Outbound(call.id, call.method, params, call.envelope, call.target, grant, call.deadline, call.principal)
         began = time.perf_counter()
         self._in_flight += 1
         try:
