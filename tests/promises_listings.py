@@ -25,4 +25,20 @@ LISTINGS: dict[str, tuple[str, str]] = {
         "docs/how-to/private-registry.md",
         "What the setting `registry_public` names is shown to everybody; a bad key is refused all the same.",
     ),
+    "registries.translated": (
+        "docs/how-to/import-existing-servers.md",
+        "A package of a registry is started by npx, uvx or docker in one version; what is secret is asked for by name.",
+    ),
+    "registries.narrow": (
+        "docs/how-to/import-existing-servers.md",
+        "An entry of a registry gets no variable, file or option of this machine that was not made for it.",
+    ),
+    "registries.asks": (
+        "docs/how-to/import-existing-servers.md",
+        "Nothing of a registry is started or written before somebody said yes to the whole command.",
+    ),
+    "registries.bounded": (
+        "docs/how-to/import-existing-servers.md",
+        "A registry that lies, is endless, or is none is refused in plain words.",
+    ),
 }

@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from toolgate import extensions
-from toolgate.cli import clients
+from toolgate.cli import clients, registries
 from toolgate.cli.configuration import DEFAULT_CONFIG
 from toolgate.cli.exit_codes import USAGE
 from toolgate.cli.output import say, write
@@ -55,8 +55,11 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 @app.command("import")
-def import_(
-    file: Annotated[Path | None, typer.Argument(help="A file of any client.", metavar="[FILE]")] = None,
+def import_(  # noqa: PLR0913, PLR0917 - one parameter for each option
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help="A client's file, or a server.json; with --registry, servers there.", metavar="[WHAT]..."),
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option("--from", metavar="CLIENT", help="Only this client; may be given again.")
     ] = None,
@@ -68,6 +71,13 @@ def import_(
     secrets: Annotated[
         Keep, typer.Option("--secrets", help="Files of their own, or variables that you set.")
     ] = Keep.FILES,
+    registry: Annotated[
+        str, typer.Option("--registry", metavar="URL", help="Take servers of this MCP registry: [NAME...], or all.")
+    ] = "",
+    search: Annotated[str, typer.Option("--search", metavar="WORD", help="Those that the registry finds by it.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="FILE", help="The file with the key for the registry.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
     data_dir: Annotated[
         str | None, typer.Option("--data-dir", "--data", metavar="DIR", help="Where secrets go.")
@@ -78,7 +88,8 @@ def import_(
     place = directory(data_dir)
     before, declared = _present(config)
     kept = place / SECRETS if secrets is Keep.FILES else None
-    made = plan(_sources(file, source or []), _ground(declared, config, place, kept, frozenset(only or ())))
+    sources = _registered(registry, what or [], source or [], search, key_file) or _sources(_file(what), source or [])
+    made = plan(sources, _ground(declared, config, place, kept, frozenset(only or ())))
     _show(made)
     if not made.servers:
         say("nothing to import" if made.sources else "no client's file was found: give one, or --from CLIENT")
@@ -87,6 +98,25 @@ def import_(
     _confirm(made, config, asked=not yes)
     _carry_out(made, outcome, kept, place)
     _tell(made, declared, grant=grant)
+
+
+def _registered(
+    url: str, names: Sequence[str], clients_: Sequence[str], search: str, key_file: Path | None
+) -> list[Source]:
+    """The servers of a registry, if one is meant."""
+    if not url:
+        if search or key_file is not None:
+            raise ConfigError(("--search and --key-file are for a registry: give --registry URL",))
+        return []
+    if clients_:
+        raise ConfigError(("--registry and --from: give one of them",))
+    return [registries.from_registry(url, names, search, key_file)]
+
+
+def _file(given: Sequence[str] | None) -> Path | None:
+    if given and len(given) > 1:
+        raise ConfigError(("give one FILE, or --registry URL and the names of servers there",))
+    return Path(given[0]) if given else None
 
 
 def _present(config: Path) -> tuple[clients.Content, Declared]:
@@ -106,6 +136,9 @@ def _sources(file: Path | None, names: Sequence[str]) -> list[Source]:
         held = clients.content(file)
         if held.raw is None:
             raise ConfigError((f"{file}: there is no such file",))
+        described = None if meant else registries.from_file(file, held.text)
+        if described is not None:
+            return [described]
         client = meant[0] if meant else of_file(file.name, held.text)
         return [_source(client, file, held, client.title if meant else "File", asked=True)]
     found: list[Source] = []

@@ -41,7 +41,7 @@ class Found(msgspec.Struct, frozen=True):
     """One server of a client's file, its values as they stand there. Either `command` or `url` is set.
 
     `trouble` says why the entry cannot be understood, `disabled` that the client does not use it. `transport` is what
-    the file says: `stdio`, `http`, `sse`, or nothing.
+    the file says: `stdio`, `http`, `sse`, or nothing. `note` is what else a person should know of it.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Found(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     disabled: bool = False
     trouble: str = ""
+    note: str = ""
 
     def __repr__(self) -> str:
         """Without the values: any of them may be a secret."""

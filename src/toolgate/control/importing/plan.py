@@ -11,21 +11,27 @@ from toolgate.control.clients.client import Found
 from toolgate.control.clients.variables import Style
 from toolgate.control.importing.secret_texts import FromVariable, Secret
 from toolgate.control.importing.secret_texts import Literal as Plain
-from toolgate.control.importing.translating import Server, described, translate
+from toolgate.control.importing.translating import Server, described, translate, whole
 from toolgate.model.declared import ServerSpec
+
+PREFIX = "MCP_"
+"""How the variables begin that a stranger's server asks for, with its own name after it: never one that is set for
+something else."""
 
 Fate = Literal["new", "same", "present", "left"]
 """It is added; it was found before in another file; toolgate.yaml has it; it is left out."""
 
 
 class Source(msgspec.Struct, frozen=True):
-    """One file that was read: whose, where, and what is in it. `trouble` says why it could not be read."""
+    """One file that was read: whose, where, and what is in it. `trouble` says why it could not be read. What a
+    `stranger` wrote holds no secrets of ours, and is shown whole: it is what a person says yes to."""
 
     title: str
     path: str
     style: Style = "braced"
     found: Sequence[Found] = ()
     trouble: str = ""
+    stranger: bool = False
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -104,7 +110,7 @@ class _Making:
         server = translate(found, source.style, ground.platform)
         if isinstance(server, str):
             return Line("left", found.name, "", server)
-        what = described(server)
+        what = whole(server) if source.stranger else described(server)
         for name, planned in self._planned.items():
             if planned.same_as(server):
                 return Line("same", name, what, "merged with the one above")
@@ -113,23 +119,26 @@ class _Making:
                 spec.settings.get(key) == value for key, value in server.settings.items() if key != "cwd"
             ):
                 return Line("present", spec.name, what, "declared already")
-        return self._add(found, server, what)
+        return self._add(found, server, what, stranger=source.stranger)
 
-    def _add(self, found: Found, server: Server, what: str) -> Line:
+    def _add(self, found: Found, server: Server, what: str, *, stranger: bool) -> Line:
         name = self._free(_as_name(found.name))
         files, variables = dict(self.files), dict(self.variables)
-        entry, moved = self._entry(name, server, files, variables)
+        entry, moved = self._entry(name, server, files, variables, PREFIX if stranger else "")
         wrong = self._ground.judge(name, entry)
         if wrong:
             return Line("left", found.name, what, wrong)
         self._taken.add(name)
         self._planned[name] = server
         self.entries[name] = entry
+        new = [one for one in variables if one.startswith(PREFIX) and one not in self.variables]
+        asks = [f"asks for {', '.join(new)}"] if new else []
+        remark = "; ".join([found.note, *asks]) if stranger else "" if name == found.name else f"was {found.name!r}"
         self.files, self.variables = files, variables
-        return Line("new", name, what, "" if name == found.name else f"was {found.name!r}", tuple(moved))
+        return Line("new", name, what, remark, tuple(moved))
 
     def _entry(
-        self, name: str, server: Server, files: dict[str, str], variables: dict[str, str | None]
+        self, name: str, server: Server, files: dict[str, str], variables: dict[str, str | None], prefix: str
     ) -> tuple[dict[str, Any], list[str]]:
         texts: dict[str, str] = {}
         moved: list[str] = []
@@ -140,8 +149,8 @@ class _Making:
                     reference = self._moved(name, member, meant.value, server.member, files, variables)
                     texts[member] = f"{meant.scheme} {reference}" if meant.scheme else reference
                 case FromVariable():
-                    asked = member if server.member == "env" and member not in variables else ""
-                    variable = meant.name or asked or _variable(name, member, server.member)
+                    asked = member if server.member == "env" and member not in variables and not prefix else ""
+                    variable = meant.name or asked or prefix + _variable(name, member, server.member)
                     variables.setdefault(variable, None)
                     texts[member] = f"{meant.scheme} env:{variable}" if meant.scheme else f"env:{variable}"
                 case Plain():

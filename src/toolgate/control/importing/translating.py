@@ -1,6 +1,7 @@
 """One server of a client's file -> what it is in `toolgate.yaml`, or why it cannot be that."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import PurePath
 from urllib.parse import urlsplit
@@ -125,6 +126,11 @@ def _is_absolute(path: str, platform: str) -> bool:
     if platform == "win32":
         return re.match(r"[A-Za-z]:[\\/]|\\\\", path) is not None
     return PurePath(path).as_posix().startswith("/")
+
+
+def whole(server: Server) -> str:
+    """One line for people, with every word of a command and the whole URL."""
+    return str(server.settings["url"]) if server.member == "headers" else shlex.join(server.settings["command"])
 
 
 def described(server: Server) -> str:
