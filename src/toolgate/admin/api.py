@@ -19,7 +19,7 @@ from toolgate.ports import Clock
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = b"x-request-id"
-_PAGED = frozenset({Gives.PAGE, Gives.CHANGES})
+_PAGED = frozenset({Gives.EXPORTED, Gives.PAGE, Gives.CHANGES})
 
 
 class Api:

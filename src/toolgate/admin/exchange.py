@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from toolgate.control.plan import Step, Wanted
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.identity import Principal
 from toolgate.rules.linting import Lint
@@ -134,6 +135,34 @@ class Servers(Protocol):
     ) -> V: ...
 
 
+class Plan(Protocol):
+    """What applying would do; see `control.applying`."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def steps(self) -> Sequence[Step]: ...
+    @property
+    def lacking(self) -> str: ...
+
+
+class Applying(Protocol):
+    """Records declared as a whole; see `control.applying`."""
+
+    async def plan(self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False) -> Plan: ...
+    async def apply(
+        self,
+        actor: Principal,
+        wanted: Sequence[Wanted],
+        source: str,
+        *,
+        seq: int,
+        prune: bool = False,
+        request: str = "",
+    ) -> Sequence[Step]: ...
+    async def export(self, actor: Principal, source: str) -> Sequence[Entity]: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
@@ -141,6 +170,7 @@ class Uses(msgspec.Struct, frozen=True):
     keys: Keys
     vault: Vault
     servers: Servers
+    applying: Applying
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -15,6 +15,15 @@ ALWAYS = (400, 401, 403, 405, 413, 421, 500, 503)
 """Statuses that every route may answer beside its own; 403 is a wrong Origin, too."""
 
 _ETAG = {"description": "The version of the record.", "schema": {"type": "string"}}
+FORM_OF: dict[str, str] = {
+    Takes.DECLARED: "PlanInput",
+    Takes.PLANNED: "ApplyInput",
+    Gives.PLANNED: "Planned",
+    Gives.APPLIED: "Applied",
+    Gives.EXPORTED: "Exported",
+}
+"""The schemas of what records declared as a whole are planned, applied and exported by."""
+
 _LISTLESS = frozenset({"stamp", "settings", "headers"})
 
 
@@ -60,6 +69,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             {"name": name, "in": "query", "schema": {"type": "string"}, "description": "Equal to, or holding, this."}
             for name in _filters(route.entity)
         ]
+    if route.gives is Gives.EXPORTED:
+        found.append({"name": "label", "in": "query", "schema": {"type": "string"}})
     if route.version:
         described = "The version that you saw, from an ETag."
         required = route.version == "required"
@@ -80,6 +91,8 @@ def _filters(entity: type[Entity]) -> list[str]:
 
 
 def _body(route: Route) -> dict[str, Any]:
+    if route.takes in FORM_OF:
+        return {JSON: {"schema": reference(FORM_OF[route.takes])}}
     if route.takes is Takes.PATCH:
         return {MERGE_PATCH: {"schema": {"type": "object"}}}
     return {JSON: {"schema": reference(f"{_entity(route)}Input")}}
@@ -103,6 +116,8 @@ def _success(route: Route, status: int) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    if route.gives in FORM_OF:
+        return reference(FORM_OF[route.gives])
     match route.gives:
         case Gives.PAGE:
             return reference(f"{_entity(route)}Page")

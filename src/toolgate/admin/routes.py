@@ -11,6 +11,7 @@ import msgspec
 
 from toolgate.admin import data_keys, records, special
 from toolgate.admin.exchange import Answer, Task
+from toolgate.admin.gitops import applied, exported, planned
 from toolgate.admin.paths import PLURALS
 from toolgate.model.entities import Entity, GroupMapping, Key, Secret, Server, Virtual
 
@@ -32,6 +33,8 @@ class Takes(StrEnum):
     RECORD = "record"
     PATCH = "patch"
     SECRET = "secret"
+    DECLARED = "declared records"
+    PLANNED = "planned records"
 
 
 class Gives(StrEnum):
@@ -46,6 +49,9 @@ class Gives(StrEnum):
     DOCUMENT = "document"
     REGISTERED = "registered"
     LINTS = "lints"
+    PLANNED = "plan"
+    APPLIED = "applied"
+    EXPORTED = "export"
     ROTATED = "rotated"
 
 
@@ -163,6 +169,19 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/data-keys", name="rotate-data-key", does=data_keys.rotated, gives=Gives.ROTATED,
         summary="Makes a new data key, seals all secrets anew under it, and drops the old one.", errors=(403, 422),
+    ),
+    Route(
+        method="POST", path="/plan", name="plan", does=planned, takes=Takes.DECLARED, gives=Gives.PLANNED,
+        summary="What applying declared records would do; nothing is changed.", errors=(403, 404, 413, 415, 422),
+    ),
+    Route(
+        method="POST", path="/apply", name="apply", does=applied, takes=Takes.PLANNED, gives=Gives.APPLIED,
+        summary="Carries out a plan in one transaction, unless anything was changed since.",
+        errors=(403, 404, 409, 413, 415, 422),
+    ),
+    Route(
+        method="GET", path="/export", name="export", does=exported, gives=Gives.EXPORTED,
+        summary="The records that carry a label, as they are declared.", errors=(403, 422),
     ),
     Route(
         method="GET", path="/audit", name="list-changes", does=special.audit, gives=Gives.CHANGES,

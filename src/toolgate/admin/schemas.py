@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from toolgate.admin.gitops import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
 from toolgate.model.entities import Change, Entity, Key, Server
@@ -87,7 +88,8 @@ def components() -> dict[str, Any]:
         found[name], found[f"{name}Input"] = answered, written
         found[f"{name}Page"] = _page(reference(name), {"type": ["string", "null"]})
     _, secret = msgspec.json.schema_components([SecretInput], ref_template=_PREFIX + "{name}")
-    found |= secret
+    _, declaring = msgspec.json.schema_components(FORMS, ref_template=_PREFIX + "{name}")
+    found |= secret | declaring
     key = found[name_of(Key)]
     clear = {"type": "string", "description": "The key in clear. It is in this answer and nowhere else."}
     found["ClearKey"] = {

@@ -14,6 +14,7 @@ from toolgate.admin.paths import BASE
 from toolgate.admin.problems import problem, problem_of
 from toolgate.assembly.line import Line
 from toolgate.control.administration import Administration
+from toolgate.control.applying import Applying
 from toolgate.control.gathered import gather
 from toolgate.control.keys import Keys
 from toolgate.control.registry import Registry
@@ -67,6 +68,7 @@ def over(
             Keys(records, pepper, os.urandom),
             Vault(records, ring, os.urandom, data_keys),
             Servers(records, probe),
+            Applying(records),
         )
 
     return opening

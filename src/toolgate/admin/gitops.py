@@ -1,0 +1,207 @@
+"""Records declared as a whole: what would be done, done, and what is declared now."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from toolgate.admin.bodies import JSON, parameters, read_object
+from toolgate.admin.exchange import Answer, Task
+from toolgate.admin.paths import HIDDEN
+from toolgate.admin.problems import Wrong
+from toolgate.admin.showing import said, shown
+from toolgate.control.kinds import flaws
+from toolgate.control.plan import NEVER_DECLARED, ORDER, Step, Wanted
+from toolgate.model.entities import Entity
+from toolgate.model.errors import Refused
+from toolgate.rules.facts import Finding
+from toolgate.rules.names import NAME, NAME_RULE, meant
+
+DEFAULT = "default"
+"""The label where none is given."""
+
+MOST_RECORDS = 10_000
+
+T = TypeVar("T")
+
+_KINDS: Mapping[str, type[Entity]] = {entity.KIND: entity for entity in ORDER}
+
+
+class PlanInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`records` are all that the label shall carry: each with its `kind`, its `name`, and the fields that are declared
+    of it. With `prune`, what carries the label and is not among them is removed."""
+
+    records: tuple[dict[str, Any], ...]
+    label: str = DEFAULT
+    prune: bool = False
+
+
+class ApplyInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The same with the `seq` of the plan that was looked at."""
+
+    records: tuple[dict[str, Any], ...]
+    seq: int
+    label: str = DEFAULT
+    prune: bool = False
+
+
+class FieldChange(msgspec.Struct, frozen=True):
+    """`drifted`: the label owns the field, and somebody else changed it. Of what is never shown (a key's digest) both
+    values are null."""
+
+    field: str
+    before: Any
+    after: Any
+    drifted: bool
+
+
+class PlannedStep(msgspec.Struct, frozen=True):
+    """`claimed` are fields that the label owns from then on, or no more, while their value stays. `updated_by` and
+    `updated_at` say who changed the record last, and when (Unix seconds); null for a new one."""
+
+    action: str
+    kind: str
+    name: str
+    fields: tuple[FieldChange, ...]
+    claimed: tuple[str, ...]
+    updated_by: str | None
+    updated_at: float | None
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """`seq` is that of the last change that was seen; `apply` takes it. `lacking` says why you could not apply this
+    plan, where a permission is missing; else it is empty."""
+
+    seq: int
+    label: str
+    lacking: str
+    steps: tuple[PlannedStep, ...]
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What was done, all of it in one transaction."""
+
+    label: str
+    steps: tuple[PlannedStep, ...]
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """The records that carry the label, each with `kind`, `name` and the fields that the label owns: planned again, they
+    change nothing."""
+
+    label: str
+    records: tuple[dict[str, Any], ...]
+
+
+FORMS = (PlanInput, ApplyInput, Planned, Applied, Exported)
+"""What goes in and out, for the document."""
+
+
+async def planned(task: Task) -> Answer:
+    """What applying would do; nothing is changed."""
+    given = _given(task, PlanInput)
+    source = _source(given.label)
+    plan = await task.uses.applying.plan(task.principal, _wanted(given.records), source, prune=given.prune)
+    return said(msgspec.to_builtins(Planned(plan.seq, given.label, plan.lacking, _told(plan.steps)), str_keys=True))
+
+
+async def applied(task: Task) -> Answer:
+    """All of it in one transaction, unless anything was changed since the plan."""
+    given = _given(task, ApplyInput)
+    source = _source(given.label)
+    steps = await task.uses.applying.apply(
+        task.principal, _wanted(given.records), source, seq=given.seq, prune=given.prune, request=task.request
+    )
+    return said(msgspec.to_builtins(Applied(given.label, _told(steps)), str_keys=True))
+
+
+async def exported(task: Task) -> Answer:
+    """What carries the label."""
+    found = parameters(task.asked)
+    label = found.pop("label", DEFAULT)
+    if found:
+        raise Wrong(400, "An export takes `label`.", tuple((name, "not known here") for name in found))
+    records = await task.uses.applying.export(task.principal, _source(label))
+    return said({"label": label, "records": [_declared(record) for record in records]})
+
+
+def _declared(record: Entity) -> dict[str, Any]:
+    values = shown(record)
+    owned = {name: values[name] for name in values if name in record.stamp.owned}
+    return {"kind": record.KIND, "name": record.name, **owned}
+
+
+def _given(task: Task, form: type[T]) -> T:
+    """Raises Wrong, Refused."""
+    try:
+        return msgspec.convert(read_object(task.asked, JSON), form)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        raise Refused(((path.strip("`."), reason),)) from None
+
+
+def _source(label: str) -> str:
+    """Raises Refused."""
+    if not NAME.fullmatch(label):
+        raise Refused((("label", NAME_RULE),))
+    return f"apply:{label}"
+
+
+def _wanted(records: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+    """Raises Refused with every finding, whose path begins with kind and name where there are any."""
+    if len(records) > MOST_RECORDS:
+        raise Refused((("records", f"more than {MOST_RECORDS} of them"),))
+    wanted: list[Wanted] = []
+    findings: list[Finding] = []
+    for place, values in enumerate(records):
+        read = _read(values, f"records[{place}]")
+        if isinstance(read, Wanted):
+            wanted.append(read)
+        else:
+            findings.extend(read)
+    if findings:
+        raise Refused(tuple(findings))
+    return wanted
+
+
+def _read(values: Mapping[str, Any], place: str) -> Wanted | list[Finding]:
+    entity = _KINDS.get(str(values.get("kind")))
+    if entity is None:
+        return [(f"{place}.kind", f"expected one of {', '.join(_KINDS)}{meant(str(values.get('kind')), _KINDS)}")]
+    name = values.get("name")
+    if not isinstance(name, str) or not name:
+        return [(f"{place}.name", "is missing: expected a text")]
+    spot = f"{entity.KIND}.{name}"
+    known = [field.name for field in msgspec.structs.fields(entity) if field.name not in NEVER_DECLARED]
+    given = {field: value for field, value in values.items() if field not in ("kind", "name")}
+    findings = [
+        (f"{spot}.{field}", f"a {entity.KIND} has no such field{meant(field, known)}")
+        for field in given
+        if field not in known
+    ]
+    made = {**dict.fromkeys(HIDDEN.get(entity, ()), ""), **given, "name": name}
+    findings += [
+        (f"{spot}.{path}" if path else spot, reason)
+        for path, reason in flaws(entity, {field: one for field, one in made.items() if field in (*known, "name")})
+    ]
+    return findings or Wanted(msgspec.convert(made, entity), frozenset(given))
+
+
+def _told(steps: Sequence[Step]) -> tuple[PlannedStep, ...]:
+    return tuple(
+        PlannedStep(
+            action=step.action.value,
+            kind=step.record.KIND,
+            name=step.record.name,
+            fields=tuple(_change(step, field) for field in step.fields),
+            claimed=step.claimed,
+            updated_by=None if step.before is None else step.before.stamp.updated_by,
+            updated_at=None if step.before is None else step.before.stamp.updated_at,
+        )
+        for step in steps
+    )
+
+
+def _change(step: Step, field: str) -> FieldChange:
+    before, after = ({} if one is None else shown(one) for one in (step.before, step.after))
+    return FieldChange(field, before.get(field), after.get(field), field in step.drifted)
