@@ -14,6 +14,7 @@ from toolgate.model.entities import Change as EntityChange
 from toolgate.model.entities import Entity
 from toolgate.model.identity import Credential, Grant, Principal
 from toolgate.model.records import CallRecord
+from toolgate.model.remembered import Remembered
 from toolgate.model.snapshot import Snapshot, Target
 from toolgate.rules.key_ring import KeyRing
 
@@ -186,6 +187,14 @@ class Transaction(Protocol):
 
     async def remove(self, entity: type[Entity], name: str, /, *, expected: int) -> None:
         """Raises Conflict, also when there is no such record."""
+        ...
+
+    async def recall(self, key: str, /) -> Remembered | None:
+        """What this actor was answered to this idempotency key within the last day."""
+        ...
+
+    async def remember(self, key: str, remembered: Remembered, /) -> None:
+        """Keeps an answer with the change that it tells of: both or neither."""
         ...
 
 

@@ -59,14 +59,9 @@ class Api:
         if route.gives not in _PAGED:
             unused_query(task)
         does = route.does
-        key = asked.header(HEADER) if route.repeatable else None
-        if key is None:
+        if not route.repeatable or HEADER not in asked.headers:
             return await does(task)
-        if HEADER in asked.repeated:
-            raise Wrong(400, "Idempotency-Key is given twice.")
-        return await self._repeats.once(
-            principal.id, asked.path, key, asked.body, lambda: does(task), secret=route.gives is Gives.CLEAR_KEY
-        )
+        return await self._repeats.once(task, does, clear=route.gives is Gives.CLEAR_KEY)
 
     def _match(self, path: str) -> tuple[Mapping[str, Route], str] | None:
         """The routes of a path, by method, and the record that it names."""

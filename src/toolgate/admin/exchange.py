@@ -6,8 +6,10 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from toolgate.control.plan import Step, Wanted
+from toolgate.control.repeating import Repeat
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.identity import Principal
+from toolgate.model.remembered import Remembered
 from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
@@ -19,7 +21,8 @@ Header = tuple[bytes, bytes]
 class Asked(msgspec.Struct, frozen=True):
     """A request whose body is complete. `path` is percent-decoded and begins with `/api/v1`; `headers` are by
     lower-case name, `repeated` the names that stood more than once. `identify` answers who asks, by the authenticators
-    of the data plane; it raises Unauthenticated."""
+    of the data plane; it raises Unauthenticated. `repeating` is there where the request has an idempotency key: it
+    makes, of how what is done is answered, how it is remembered."""
 
     method: str
     path: str
@@ -28,10 +31,15 @@ class Asked(msgspec.Struct, frozen=True):
     repeated: frozenset[bytes]
     body: bytes
     identify: Callable[[], Awaitable[Principal]]
+    repeating: "Callable[[Callable[[Any], Answer]], Repeat] | None" = None
 
     def header(self, name: bytes) -> str | None:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def repeat(self, answered: "Callable[[Any], Answer]") -> Repeat | None:
+        """What a creation is given so that it is done once."""
+        return None if self.repeating is None else self.repeating(answered)
 
     def __repr__(self) -> str:
         return f"Asked({self.method} {self.path!r}, {len(self.body)} bytes)"
@@ -73,7 +81,8 @@ class Records(Protocol):
         filters: Mapping[str, str] | None = None,
     ) -> tuple[tuple[E, ...], str | None]: ...
     async def get(self, actor: Principal, entity: type[E], name: str) -> E: ...
-    async def create(self, actor: Principal, value: E, *, request: str = "") -> E: ...
+    async def create(self, actor: Principal, value: E, *, request: str = "", repeat: Repeat | None = None) -> E: ...
+    async def recall(self, actor: Principal, key: str) -> Remembered | None: ...
     async def replace(self, actor: Principal, value: E, *, expected: int, request: str = "") -> E: ...
     async def remove(
         self, actor: Principal, entity: type[Entity], name: str, *, expected: int, request: str = ""
@@ -94,7 +103,9 @@ class Minted(Protocol):
 class Keys(Protocol):
     """See `control.keys`."""
 
-    async def mint(self, actor: Principal, value: Key, *, request: str = "") -> Minted: ...
+    async def mint(
+        self, actor: Principal, value: Key, *, request: str = "", repeat: Repeat | None = None
+    ) -> Minted: ...
     async def rotate(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Minted: ...
     async def revoke(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Key: ...
 
@@ -127,7 +138,13 @@ class Servers(Protocol):
     """See `control.servers`."""
 
     async def register(
-        self, actor: Principal, value: Server, *, state: ServerState | None = None, request: str = ""
+        self,
+        actor: Principal,
+        value: Server,
+        *,
+        state: ServerState | None = None,
+        request: str = "",
+        repeat: Repeat | None = None,
     ) -> Registered: ...
     async def lint(self, actor: Principal, name: str) -> Sequence[Lint]: ...
     async def move(

@@ -39,7 +39,13 @@ async def got(task: Task) -> Answer:
 
 async def created(task: Task) -> Answer:
     values = read_object(task.asked, JSON)
-    made = await task.uses.records.create(task.principal, record(task.entity, values, hidden={}), request=task.request)
+    made = await task.uses.records.create(
+        task.principal, record(task.entity, values, hidden={}), request=task.request, repeat=task.asked.repeat(_made)
+    )
+    return _made(made)
+
+
+def _made(made: Entity) -> Answer:
     return told(made, location(made), status=201)
 
 

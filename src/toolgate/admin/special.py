@@ -15,12 +15,12 @@ from toolgate.admin.bodies import (
     required_version,
     seen_version,
 )
-from toolgate.admin.exchange import Answer, Header, Minted, Task, V
-from toolgate.admin.problems import Wrong
+from toolgate.admin.exchange import Answer, Header, Minted, Registered, Task, V
+from toolgate.admin.problems import Wrong, problem_of
 from toolgate.admin.records import location
 from toolgate.admin.showing import etag, said, shown, shown_change, told
 from toolgate.model.entities import Key, Secret, Server, ServerState, Virtual
-from toolgate.model.errors import Refused
+from toolgate.model.errors import Conflict, Refused
 
 STATES: dict[str, ServerState] = {
     "publish": ServerState.LIVE,
@@ -49,8 +49,16 @@ class SecretInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def minted(task: Task) -> Answer:
     """A new key. Its clear text is in this answer and nowhere else."""
     value = record(Key, read_object(task.asked, JSON), hidden={"digest": ""})
-    made = await task.uses.keys.mint(task.principal, value, request=task.request)
+    repeat = task.asked.repeat(_key_made)
+    made = await task.uses.keys.mint(task.principal, value, request=task.request, repeat=repeat)
     return _once(made, location(made.key), status=201)
+
+
+def _key_made(made: Key) -> Answer:
+    """What is remembered of a new key: not its clear text, so that a repetition that comes too late is a conflict."""
+    reason = "it was made by this very request, and its text is not kept: rotate it to have another"
+    conflict = Conflict(f"there is a key {made.name!r} already: {reason}", made)
+    return problem_of(conflict, creating=True)
 
 
 async def rotated(task: Task) -> Answer:
@@ -95,8 +103,16 @@ async def registered(task: Task) -> Answer:
     given = "state" in values
     value = record(Server, values, hidden={})
     made = await task.uses.servers.register(
-        task.principal, value, state=value.state if given else None, request=task.request
+        task.principal,
+        value,
+        state=value.state if given else None,
+        request=task.request,
+        repeat=task.asked.repeat(_server_made),
     )
+    return _server_made(made)
+
+
+def _server_made(made: Registered) -> Answer:
     lints = [msgspec.to_builtins(lint) for lint in made.lints]
     return said({**shown(made.server), "lints": lints}, etag(made.server), location(made.server), status=201)
 

@@ -12,13 +12,16 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from toolgate.control import repeating
 from toolgate.control.actors import Actor, actor_of
 from toolgate.control.desk import Desk
 from toolgate.control.registry import Registry
+from toolgate.control.repeating import Repeat
 from toolgate.control.selection import matching, shown
 from toolgate.model.entities import Change, Entity, Secret
 from toolgate.model.errors import NotFound, Refused
 from toolgate.model.identity import Principal
+from toolgate.model.remembered import Remembered
 from toolgate.rules.directory import Directory
 from toolgate.rules.permissions import ORGANISATION
 from toolgate.rules.scopes import Need
@@ -33,13 +36,17 @@ class Administration:
         self.registry = registry
 
     @asynccontextmanager
-    async def open(self, actor: Principal, *, request: str = "", source: str | None = None) -> AsyncGenerator[Desk]:
-        """One transaction for several changes: all of them happen when the block ends, or none when it raises.
+    async def open(
+        self, actor: Principal, *, request: str = "", source: str | None = None, repeat: Repeat | None = None
+    ) -> AsyncGenerator[Desk]:
+        """One transaction for several changes: all of them happen when the block ends, or none when it raises. Raises
+        Repeated where this was done before; whoever gives a `repeat` keeps what is done for it (`repeating.keep`).
 
         `source` is the label of whoever declares records as a whole (`file:toolgate.yaml`, `apply:platform`): it
         changes what carries its label and nothing else. Without one, only what carries none can be changed.
         """
         async with self.registry.store.transaction(actor.id, request=request) as transaction:
+            await repeating.judge(transaction, repeat)
             directory = await self.registry.directory_in(transaction)
             yield Desk(
                 transaction, directory, actor_of(directory, actor, self.registry.clock.now()), self.registry, source
@@ -77,10 +84,17 @@ class Administration:
             raise NotFound(f"there is no {entity.KIND} named {name!r}, or none that you may see")
         return shown(record)
 
-    async def create(self, actor: Principal, value: E, *, request: str = "") -> E:
+    async def create(self, actor: Principal, value: E, *, request: str = "", repeat: Repeat | None = None) -> E:
         _judge_kind(value)
-        async with self.open(actor, request=request) as desk:
-            return await desk.create(value)
+        async with self.open(actor, request=request, repeat=repeat) as desk:
+            made = await desk.create(value)
+            await repeating.keep(desk.transaction, repeat, made)
+            return made
+
+    async def recall(self, actor: Principal, key: str) -> Remembered | None:
+        """What the actor was answered to this idempotency key, by whichever process."""
+        async with self.registry.store.transaction(actor.id) as transaction:
+            return await transaction.recall(key)
 
     async def replace(self, actor: Principal, value: E, *, expected: int, request: str = "") -> E:
         """The record of this name becomes `value`; its stamp is the store's business. `expected` is the version that

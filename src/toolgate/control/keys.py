@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from toolgate.control.administration import Administration
+from toolgate.control.repeating import Repeat
 from toolgate.model.entities import Key
 from toolgate.model.identity import Principal
 from toolgate.rules import keys
@@ -28,11 +29,13 @@ class Keys:
         self._pepper = pepper
         self._random = random
 
-    async def mint(self, actor: Principal, value: Key, *, request: str = "") -> Minted:
+    async def mint(
+        self, actor: Principal, value: Key, *, request: str = "", repeat: Repeat | None = None
+    ) -> Minted:
         """Makes a key. `value` says everything of it but the digest, which is ours. Raises what `create` raises."""
         clear, digest = self._new()
         made = msgspec.structs.replace(value, digest=digest, revoked=False)
-        return Minted(await self._administration.create(actor, made, request=request), clear)
+        return Minted(await self._administration.create(actor, made, request=request, repeat=repeat), clear)
 
     async def rotate(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Minted:
         """Another secret for the same key: the one before is refused from the next call on. A revoked key stays so."""

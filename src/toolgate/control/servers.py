@@ -6,11 +6,13 @@ from typing import TypeVar
 
 import msgspec
 
+from toolgate.control import repeating
 from toolgate.control.administration import Administration
 from toolgate.control.collections import COLLECTIONS
 from toolgate.control.desk import Desk
 from toolgate.control.needs import Edit
 from toolgate.control.offered import digested
+from toolgate.control.repeating import Repeat
 from toolgate.model.catalog import Discovery
 from toolgate.model.entities import Acceptance, Server, ServerState, Virtual
 from toolgate.model.errors import NotFound, Refused, ToolgateError
@@ -57,16 +59,23 @@ class Servers:
         self._probe = probe
 
     async def register(
-        self, actor: Principal, value: Server, *, state: ServerState | None = None, request: str = ""
+        self,
+        actor: Principal,
+        value: Server,
+        *,
+        state: ServerState | None = None,
+        request: str = "",
+        repeat: Repeat | None = None,
     ) -> Registered:
         """Registers a server in the state that `attempt` says. What it offers is what was accepted of it."""
         tried = await self.attempt(actor, value, state=state)
         wanted = msgspec.structs.replace(value, state=tried.state)
-        async with self._administration.open(actor, request=request) as desk:
-            made = await desk.create(wanted)
+        async with self._administration.open(actor, request=request, repeat=repeat) as desk:
+            made = Registered(await desk.create(wanted), tried)
             if tried.discovery is not None:
-                await _accept(desk, made.name, tried.discovery)
-        return Registered(made, tried)
+                await _accept(desk, made.server.name, tried.discovery)
+            await repeating.keep(desk.transaction, repeat, made)
+        return made
 
     async def attempt(self, actor: Principal, value: Server, *, state: ServerState | None = None) -> Tried:
         """What registering a server would find; changes nothing. Without a `state` it would be live if the actor may

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from toolgate.model.entities import Entity
 from toolgate.model.errors import ConfigError, Conflict, StoreFailed
+from toolgate.model.remembered import Remembered
 from toolgate.ports import Clock
 from toolgate.stores.records import bodies
 from toolgate.stores.records.database import Database
@@ -21,13 +22,6 @@ E = TypeVar("E", bound=Entity)
 
 REMEMBERED_S = 24 * 3600
 """How long the answer to an idempotency key is kept."""
-
-
-class Remembered(msgspec.Struct, frozen=True):
-    """What was answered to an idempotency key, and the digest of the request that it was answered to."""
-
-    digest: str
-    answer: str
 
 
 class RecordsTransaction:
