@@ -13,13 +13,14 @@ from toolgate.admin.problems import NO_STORE, Wrong, problem_of
 from toolgate.admin.records import unused_query
 from toolgate.admin.repeats import HEADER, Repeats
 from toolgate.admin.routes import ROUTES, SLASHED, Access, Gives, Route
-from toolgate.model.entities import Entity
+from toolgate.model.entities import Entity, Server
 from toolgate.ports import Clock
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = b"x-request-id"
-_PAGED = frozenset({Gives.EXPORTED, Gives.PAGE, Gives.CHANGES})
+TOOLS = "tools"
+_PAGED = frozenset({Gives.HITS, Gives.TOOLS, Gives.OFFERED, Gives.EXPORTED, Gives.PAGE, Gives.CHANGES})
 
 
 class Api:
@@ -46,7 +47,7 @@ class Api:
             # Who shows no key hears of that first: which paths there are is in the public document anyway.
             await asked.identify()
             raise Wrong(404, f"There is nothing at this path; {BASE}/openapi.json lists what there is.")
-        methods, name = found
+        methods, name, item = found
         route = methods.get(asked.method)
         if route is None:
             await asked.identify()
@@ -55,7 +56,7 @@ class Api:
         if route.access is Access.PUBLIC or route.does is None:
             return Answer(200, self._document, ((b"content-type", b"application/json"), NO_STORE))
         principal = await asked.identify()
-        task = Task(self._uses, asked, principal, route.entity or Entity, name, request, route.argument)
+        task = Task(self._uses, asked, principal, route.entity or Entity, name, request, route.argument, item)
         if route.gives not in _PAGED:
             unused_query(task)
         does = route.does
@@ -63,17 +64,21 @@ class Api:
             return await does(task)
         return await self._repeats.once(task, does, clear=route.gives is Gives.CLEAR_KEY)
 
-    def _match(self, path: str) -> tuple[Mapping[str, Route], str] | None:
-        """The routes of a path, by method, and the record that it names."""
+    def _match(self, path: str) -> tuple[Mapping[str, Route], str, str] | None:
+        """The routes of a path, by method, the record that it names, and the tool of that (a name with slashes, maybe);
+        both are empty where it names none."""
         parts: Sequence[str] = path.removeprefix(f"{BASE}/").split("/")
         if parts[0] == PLURALS[SLASHED] and len(parts) > 2:
             parts = (parts[0], "/".join(parts[1:]))
         if len(parts) == 1:
             methods = self._paths.get(f"/{parts[0]}")
-            return None if methods is None else (methods, "")
-        template = "/".join(("", parts[0], "{name}", *parts[2:]))
+            return None if methods is None else (methods, "", "")
+        rest, item = parts[2:], ""
+        if parts[0] == PLURALS[Server] and len(parts) > 3 and parts[2] == TOOLS:
+            rest, item = (TOOLS, "{tool}"), "/".join(parts[3:])
+        template = "/".join(("", parts[0], "{name}", *rest))
         methods = self._paths.get(template)
-        return None if methods is None or not parts[1] else (methods, parts[1])
+        return None if methods is None or not parts[1] or "" in parts[3:4] else (methods, parts[1], item)
 
 
 def _by_path(routes: Sequence[Route]) -> dict[str, dict[str, Route]]:

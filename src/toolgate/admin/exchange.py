@@ -8,6 +8,7 @@ import msgspec
 from toolgate.control.plan import Step, Wanted
 from toolgate.control.repeating import Repeat
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
+from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
 from toolgate.model.identity import Principal
 from toolgate.model.remembered import Remembered
 from toolgate.rules.linting import Lint
@@ -180,6 +181,30 @@ class Applying(Protocol):
     async def export(self, actor: Principal, source: str) -> Sequence[Entity]: ...
 
 
+class Search(Protocol):
+    """See `control.searching`. `run` keeps its index up to date, until it is cancelled."""
+
+    async def run(self) -> None: ...
+    async def search(
+        self, actor: Principal, query: str, *, kind: str | None = None, limit: int = 20, after: str | None = None
+    ) -> Hits: ...
+
+
+class Tools(Protocol):
+    """See `control.tools`."""
+
+    async def list(
+        self, actor: Principal, *, after: str | None = None, limit: int = 100, filters: Mapping[str, str] | None = None
+    ) -> ToolPage: ...
+    async def offered(
+        self, actor: Principal, server: str, what: str, *, after: str | None = None, limit: int = 100
+    ) -> OfferedPage: ...
+    async def show(self, actor: Principal, server: str, tool: str) -> ToolView: ...
+    async def change(
+        self, actor: Principal, server: str, tool: str, patch: Mapping[str, Any], *, expected: int, request: str = ""
+    ) -> ToolView: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
@@ -188,10 +213,13 @@ class Uses(msgspec.Struct, frozen=True):
     vault: Vault
     servers: Servers
     applying: Applying
+    search: Search
+    tools: Tools
 
 
 class Task(msgspec.Struct, frozen=True):
-    """What a handler is given: a request whose route and principal are known. `request` is its id in the audit."""
+    """What a handler is given: a request whose route and principal are known. `request` is its id in the audit; `item`
+    is what the path names below the record, a tool of a server."""
 
     uses: Uses
     asked: Asked
@@ -200,3 +228,4 @@ class Task(msgspec.Struct, frozen=True):
     name: str
     request: str
     argument: Any = None
+    item: str = ""

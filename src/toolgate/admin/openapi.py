@@ -9,6 +9,7 @@ from toolgate.admin.bodies import JSON, LIST, MERGE_PATCH, MOST_LISTED
 from toolgate.admin.paths import BASE, HIDDEN
 from toolgate.admin.routes import Access, Gives, Route, Takes
 from toolgate.admin.schemas import components, name_of, problem_response, reference
+from toolgate.admin.searching import QUERY
 from toolgate.model.entities import Entity
 
 ALWAYS = (400, 401, 403, 405, 413, 421, 500, 503)
@@ -23,6 +24,20 @@ FORM_OF: dict[str, str] = {
     Gives.EXPORTED: "Exported",
 }
 """The schemas of what records declared as a whole are planned, applied and exported by."""
+
+_ANSWERS = {
+    Gives.CLEAR_KEY: "ClearKey",
+    Gives.CHANGES: "Changes",
+    Gives.ME: "Me",
+    Gives.REGISTERED: "Registered",
+    Gives.LINTS: "Lints",
+    Gives.ROTATED: "Rotated",
+    Gives.HITS: "Hits",
+    Gives.TOOLS: "ToolPage",
+    Gives.OFFERED: "OfferedPage",
+    Gives.TOOL: "ToolView",
+}
+"""The schemas of answers that are neither a record, nor a page of records, nor the document."""
 
 _LISTLESS = frozenset({"stamp", "settings", "headers"})
 
@@ -71,6 +86,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         ]
     if route.gives is Gives.EXPORTED:
         found.append({"name": "label", "in": "query", "schema": {"type": "string"}})
+    if "{tool}" in route.path:
+        found.append({"name": "tool", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}})
+    found.extend(QUERY.get(route.gives, ()))
     if route.version:
         described = "The version that you saw, from an ETag."
         required = route.version == "required"
@@ -108,7 +126,7 @@ def _success(route: Route, status: int) -> dict[str, Any]:
     if route.gives is Gives.NOTHING:
         return {"description": "Done."}
     headers: dict[str, Any] = {}
-    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY, Gives.REGISTERED):
+    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY, Gives.REGISTERED, Gives.TOOL):
         headers["ETag"] = _ETAG
     if status == 201 and route.takes is not Takes.SECRET:
         headers["Location"] = {"description": "Where the record is.", "schema": {"type": "string"}}
@@ -116,27 +134,13 @@ def _success(route: Route, status: int) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    if route.gives in FORM_OF:
-        return reference(FORM_OF[route.gives])
     match route.gives:
         case Gives.PAGE:
             return reference(f"{_entity(route)}Page")
-        case Gives.CLEAR_KEY:
-            return reference("ClearKey")
-        case Gives.CHANGES:
-            return reference("Changes")
-        case Gives.ME:
-            return reference("Me")
-        case Gives.REGISTERED:
-            return reference("Registered")
-        case Gives.LINTS:
-            return reference("Lints")
-        case Gives.ROTATED:
-            return reference("Rotated")
         case Gives.DOCUMENT:
             return {"type": "object"}
         case _:
-            return reference(_entity(route))
+            return reference(_ANSWERS.get(route.gives) or _entity(route))
 
 
 def _entity(route: Route) -> str:

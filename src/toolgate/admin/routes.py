@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from toolgate.admin import data_keys, records, special
+from toolgate.admin import data_keys, records, searching, special
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.gitops import applied, exported, planned
 from toolgate.admin.paths import PLURALS
@@ -49,6 +49,10 @@ class Gives(StrEnum):
     DOCUMENT = "document"
     REGISTERED = "registered"
     LINTS = "lints"
+    HITS = "hits"
+    TOOLS = "tools"
+    OFFERED = "offered"
+    TOOL = "tool"
     PLANNED = "plan"
     APPLIED = "applied"
     EXPORTED = "export"
@@ -149,6 +153,14 @@ def _states(entity: type[Entity]) -> Iterator[Route]:
         )  # fmt: skip
 
 
+def _offered(what: str) -> Route:
+    return Route(
+        method="GET", path=f"/servers/{{name}}/{what}", name=f"offered-{what}", entity=Server, does=searching.offered,
+        argument=what, gives=Gives.OFFERED, errors=_READ,
+        summary=f"The {what} that it was found to offer, as it says them; its eras and protocol versions.",
+    )  # fmt: skip
+
+
 ROUTES: tuple[Route, ...] = (
     *(route for entity in PLURALS for route in _of(entity)),
     *_states(Server),
@@ -156,6 +168,25 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/servers/{name}/lint", name="lint-server", entity=Server, does=special.linted,
         gives=Gives.LINTS, summary="What is wrong with what it offers.", errors=_READ,
+    ),
+    *map(_offered, ("tools", "resources", "prompts")),
+    Route(
+        method="GET", path="/servers/{name}/tools/{tool}", name="get-tool", entity=Server, does=searching.tool,
+        gives=Gives.TOOL, errors=_READ,
+        summary="One tool: its definition, what the registry adds, its lints, and the grants that name it.",
+    ),
+    Route(
+        method="PATCH", path="/servers/{name}/tools/{tool}", name="patch-tool", entity=Server,
+        does=searching.tool_changed, takes=Takes.PATCH, gives=Gives.TOOL, errors=_WRITE, version="required",
+        summary="Sets a tool's title, description, tags, risk, and whether it is hidden, by a JSON merge patch.",
+    ),
+    Route(
+        method="GET", path="/tools", name="list-tools", does=searching.tools, gives=Gives.TOOLS, errors=(422,),
+        summary="The tools of the servers that you may see, by server and name.",
+    ),
+    Route(
+        method="GET", path="/search", name="search", does=searching.searched, gives=Gives.HITS, errors=(422,),
+        summary="Servers, virtual servers and tools that you may call or see, by words, best first.",
     ),
     Route(
         method="POST", path="/keys/{name}/rotate", name="rotate-key", entity=Key, does=special.rotated,

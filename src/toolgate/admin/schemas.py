@@ -9,9 +9,12 @@ from toolgate.admin.gitops import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
 from toolgate.model.entities import Change, Entity, Key, Server
+from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
 from toolgate.rules.linting import Lint
 
 _PREFIX = "#/components/schemas/"
+
+FOUND = (Hits, ToolPage, ToolView, OfferedPage)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -76,7 +79,7 @@ def name_of(entity: type[Entity]) -> str:
 def components() -> dict[str, Any]:
     """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
     a page of them (`ServerPage`)."""
-    told = (Problem, Me, Lints, Change, Rotated)
+    told = (Problem, Me, Lints, Change, Rotated, *FOUND)
     _, found = msgspec.json.schema_components([*PLURALS, *told], ref_template=_PREFIX + "{name}")
     for entity in PLURALS:
         name = name_of(entity)

@@ -18,7 +18,9 @@ from toolgate.control.applying import Applying
 from toolgate.control.gathered import gather
 from toolgate.control.keys import Keys
 from toolgate.control.registry import Registry
+from toolgate.control.searching import Search
 from toolgate.control.servers import Servers
+from toolgate.control.tools import Tools
 from toolgate.control.vault import Vault
 from toolgate.edge.answering import Answered
 from toolgate.edge.asgi import Area
@@ -63,12 +65,16 @@ def over(
         )
         records = Administration(registry)
         probe = partial(_probed, line) if probing else None
+        search = Search(registry, line.publisher.compiled)
+        line.publisher.on_swap(lambda old, new: search.changed())
         return Uses(
             records,
             Keys(records, pepper, os.urandom),
             Vault(records, ring, os.urandom, data_keys),
             Servers(records, probe),
             Applying(records),
+            search,
+            Tools(records, line.catalog.notes),
         )
 
     return opening

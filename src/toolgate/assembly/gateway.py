@@ -72,8 +72,9 @@ async def open_gateway(
         health = Health(checks, lambda: _up(line), warnings)
         observing = Observing(line.door, health, metrics, recent)
         records = None if gathering is None else gathering.served
+        uses = None if administration is None else administration(line)
         areas = (
-            no_areas if administration is None else api(administration(line), line),
+            no_areas if uses is None else api(uses, line),
             listed_by(settings, line, records),
         )
         listening = await stack.enter_async_context(listen(settings, line, observing, _all(areas)))
@@ -82,6 +83,7 @@ async def open_gateway(
             asyncio.create_task(line.publisher.run(), name="publisher"),
             asyncio.create_task(line.ring.run(), name="records"),
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
+            *([] if uses is None else [asyncio.create_task(uses.search.run(), name="index")]),
             *_followers(file, line, problems),
             *_watchers(settings, declared, listening, reload, file.take_file, problems),
         ]

@@ -36,6 +36,10 @@ class Publisher:
     def current(self) -> Snapshot:
         return self._compiled.snapshot
 
+    def compiled(self) -> Compiled:
+        """The snapshot with the parts that it was compiled from."""
+        return self._compiled
+
     def on_swap(self, swapped: Swapped) -> None:
         """Calls `swapped(old, new)` after each swap; it must not raise or wait."""
         self._swapped.append(swapped)

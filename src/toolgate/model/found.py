@@ -67,7 +67,7 @@ class ToolPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-class Named(msgspec.Struct, frozen=True, kw_only=True):
+class NamingGrant(msgspec.Struct, frozen=True, kw_only=True):
     """A grant that names a tool. `conditional` says that it counts for some calls only."""
 
     name: str
@@ -77,7 +77,7 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None
 
 
-class Remark(msgspec.Struct, frozen=True, kw_only=True):
+class ToolLint(msgspec.Struct, frozen=True, kw_only=True):
     """A lint of one tool: see `rules.linting`."""
 
     severity: str
@@ -94,8 +94,8 @@ class ToolView(msgspec.Struct, frozen=True, kw_only=True):
     tool: Tool
     definition: Any
     override: Override
-    lints: tuple[Remark, ...]
-    grants: tuple[Named, ...]
+    lints: tuple[ToolLint, ...]
+    grants: tuple[NamingGrant, ...]
     managed_by: str | None
     version: int
 
