@@ -134,6 +134,8 @@ def _success(route: Route, status: int) -> dict[str, Any]:
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    if route.gives in FORM_OF:
+        return reference(FORM_OF[route.gives])
     match route.gives:
         case Gives.PAGE:
             return reference(f"{_entity(route)}Page")
