@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from toolgate.admin.gitops import FORMS
+from toolgate.admin.forms import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
 from toolgate.model.entities import Change, Entity, Key, Server

@@ -5,12 +5,13 @@ async with Administration(Place("http://127.0.0.1:8484", "", key)) as api:
     await api.replace(msgspec.structs.replace(server, description="Shared files"))
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from toolgate.admin.forms import Applied, Planned
 from toolgate.admin.paths import BASE, HIDDEN, PLURALS
 from toolgate.client.place import Place
 from toolgate.client.problems import error_of
@@ -150,6 +151,23 @@ class Administration:
         """Seals all secrets anew under a new data key; its id, and how many they were."""
         done = await self._ask("POST", "/data-keys")
         return done["key"], done["secrets"]
+
+    async def plan(self, records: Sequence[Mapping[str, Any]], *, label: str, prune: bool = False) -> Planned:
+        """What applying these records would do. Each has its `kind`, its `name`, and the fields that are declared of
+        it."""
+        body = {"records": records, "label": label, "prune": prune}
+        return msgspec.convert(await self._ask("POST", "/plan", body), Planned)
+
+    async def apply(
+        self, records: Sequence[Mapping[str, Any]], *, label: str, seq: int, prune: bool = False
+    ) -> Applied:
+        """Carries a plan out; `seq` is the one that it had. Raises Conflict when anything was changed since."""
+        body = {"records": records, "label": label, "seq": seq, "prune": prune}
+        return msgspec.convert(await self._ask("POST", "/apply", body), Applied)
+
+    async def export(self, label: str) -> list[dict[str, Any]]:
+        """The records that carry a label, as `plan` takes them."""
+        return (await self._ask("GET", f"/export?{urlencode({'label': label})}"))["records"]
 
     async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
         """Changes after this `seq`, oldest first, and where to go on."""

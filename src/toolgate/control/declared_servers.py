@@ -30,6 +30,8 @@ _SHORTEST_S, _LONGEST_S = 0.01, 3600.0
 _OFTENEST_S, _SELDOMEST_S = 1.0, 86400.0
 _LEAST_BYTES, _MOST_BYTES = 1024, 1024**3
 _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
+_PART = re.compile(r"\[[0-9]+\]\.[^.\[\]]+")
+"""From a setting that is a list of mappings to a key of one of them: `[0].path`."""
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -87,8 +89,8 @@ def _read_server(name: str, place: Place, around: Surroundings) -> Filed | None:
         overrides=_read_overrides(entries["overrides"]) if "overrides" in entries else {},
         **read_fields(entries, Server, DESCRIBING),
     )
-    declared = [key for key in entries if key in COMMON]
-    fields = frozenset([*declared, "settings"] if own else declared)
+    # Without any of its own, a server has none: that is said by its kind.
+    fields = frozenset(["settings", *(key for key in entries if key in COMMON)])
     return Filed(record, fields, place, {**entries, "settings": place})
 
 
@@ -157,7 +159,8 @@ def _plain(name: str, place: Place, around: Surroundings, top: str, in_list: boo
             place.wrong("a secret must not stand here in plain text: give a reference, env:NAME or file:PATH")
         return value
     text = _judge_text(place, name, value, around, allowed=not in_list)
-    is_path = place.path == top and _PATHS.fullmatch(name) is not None and references.find(text) is None
+    is_own = place.path == top or _PART.fullmatch(place.path.removeprefix(top)) is not None
+    is_path = is_own and _PATHS.fullmatch(name) is not None and references.find(text) is None
     return absolute(text, around.base) if is_path else text
 
 

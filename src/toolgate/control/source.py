@@ -216,7 +216,7 @@ class _Builder:
         if top is not None and top.is_mapping and top.key is None:
             self._key(top, event.value, line)
             return
-        value = _scalar_value(event.value) if event.implicit[0] else event.value
+        value = scalar_value(event.value) if event.implicit[0] else event.value
         self._add(_Anchored(Node(value, line), 1, 0), event.anchor)
 
     def _key(self, top: _Open, key: str, line: int) -> None:
@@ -272,7 +272,7 @@ _WORDS: dict[str, Scalar] = {
 _LONGEST_NUMBER = 40
 
 
-def _scalar_value(text: str) -> Scalar:
+def scalar_value(text: str) -> Scalar:
     """A scalar without quotes, by the core schema. A number of absurd length stays a text."""
     if text in _WORDS:
         return _WORDS[text]
