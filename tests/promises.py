@@ -6,6 +6,7 @@ promise has no test, or when a test names a promise that is not here. An id is `
 
 from typing import NamedTuple
 
+from tests.promises_api import API
 from tests.promises_clients import CLIENTS
 from tests.promises_control import CONTROL
 from tests.promises_listings import LISTINGS
@@ -21,7 +22,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (CLIENTS, CONTROL, LISTINGS, REGISTRY, REPLICAS, SECRETS)
+_PARTS = (API, CLIENTS, CONTROL, LISTINGS, REGISTRY, REPLICAS, SECRETS)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

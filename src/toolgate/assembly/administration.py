@@ -31,7 +31,9 @@ from toolgate.model.catalog import Discovery
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Server, ServerState
 from toolgate.model.errors import Fault, Refused, ToolgateError
+from toolgate.model.identity import Principal
 from toolgate.pipeline.front_door import FrontDoor
+from toolgate.pipeline.visible import outside_networks
 from toolgate.ports import DataKeys, Store
 from toolgate.rules.directory import Directory
 from toolgate.rules.key_ring import KeyRing
@@ -103,12 +105,21 @@ class ApiArea:
         self._guards = guards
         self.too_large = _answered(problem(413, f"The body is larger than {MOST_BYTES} bytes."))
 
+    async def _identify(self, request: Request) -> Principal:
+        """Who asks, from where its key may be used. Raises Fault."""
+        self._guards.place(request)
+        principal = await self._door.identify(bearer(request))
+        outside = outside_networks(principal, request.client)
+        if outside is not None:
+            raise outside
+        return principal
+
     def refusal(self, request: Request) -> Answered | None:
         refused = self._guards.check(request)
         if refused is not None:
             return _answered(problem(refused.status, refused.reason))
         # Authenticators answer at once, so that one step runs them; one that would not is asked later, as ever.
-        identify = self._door.identify(bearer(request))
+        identify = self._identify(request)
         try:
             identify.send(None)
         except StopIteration:
@@ -123,7 +134,6 @@ class ApiArea:
         if refused is not None:
             answer = problem(refused.status, refused.reason)
         else:
-            credential = bearer(request)
             answer = await self._api(
                 Asked(
                     method=request.method,
@@ -132,7 +142,7 @@ class ApiArea:
                     headers=request.headers,
                     repeated=request.repeated,
                     body=request.body,
-                    identify=lambda: self._door.identify(credential),
+                    identify=partial(self._identify, request),
                 )
             )
         responder.reply(answer.status, answer.headers, answer.body)
