@@ -9,8 +9,8 @@ DEFAULT = "default"
 
 
 class PlanInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`records` are all that the label shall carry: each with its `kind`, its `name`, and the fields that are declared
-    of it. With `prune`, what carries the label and is not among them is removed."""
+    """`records` are all that the label shall carry: each with what it is (`record`: `server`, `team`, ...), its `name`, and
+    the fields that are declared of it. With `prune`, what carries the label and is not among them is removed."""
 
     records: tuple[dict[str, Any], ...]
     label: str = DEFAULT
@@ -67,7 +67,7 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """The records that carry the label, each with `kind`, `name` and the fields that the label owns: planned again,
+    """The records that carry the label, each with `record`, `name` and the fields that the label owns: planned again,
     they change nothing."""
 
     label: str

@@ -56,7 +56,7 @@ async def exported(task: Task) -> Answer:
 def _declared(record: Entity) -> dict[str, Any]:
     values = shown(record)
     owned = {name: values[name] for name in values if name in record.stamp.owned}
-    return {"kind": record.KIND, "name": record.name, **owned}
+    return {"record": record.KIND, "name": record.name, **owned}
 
 
 def _given(task: Task, form: type[T]) -> T:
@@ -93,15 +93,16 @@ def _wanted(records: Sequence[Mapping[str, Any]]) -> list[Wanted]:
 
 
 def _read(values: Mapping[str, Any], place: str) -> Wanted | list[Finding]:
-    entity = _KINDS.get(str(values.get("kind")))
+    kind = str(values.get("record"))
+    entity = _KINDS.get(kind)
     if entity is None:
-        return [(f"{place}.kind", f"expected one of {', '.join(_KINDS)}{meant(str(values.get('kind')), _KINDS)}")]
+        return [(f"{place}.record", f"expected one of {', '.join(_KINDS)}{meant(kind, _KINDS)}")]
     name = values.get("name")
     if not isinstance(name, str) or not name:
         return [(f"{place}.name", "is missing: expected a text")]
     spot = f"{entity.KIND}.{name}"
     known = [field.name for field in msgspec.structs.fields(entity) if field.name not in NEVER_DECLARED]
-    given = {field: value for field, value in values.items() if field not in ("kind", "name")}
+    given = {field: value for field, value in values.items() if field not in ("record", "name")}
     findings = [
         (f"{spot}.{field}", f"a {entity.KIND} has no such field{meant(field, known)}")
         for field in given

@@ -153,8 +153,8 @@ class Administration:
         return done["key"], done["secrets"]
 
     async def plan(self, records: Sequence[Mapping[str, Any]], *, label: str, prune: bool = False) -> Planned:
-        """What applying these records would do. Each has its `kind`, its `name`, and the fields that are declared of
-        it."""
+        """What applying these records would do. Each says what it is (`record`), its `name`,
+        and the fields that are declared of it."""
         body = {"records": records, "label": label, "prune": prune}
         return msgspec.convert(await self._ask("POST", "/plan", body), Planned)
 

@@ -71,20 +71,24 @@ class _Sheet(msgspec.Struct, frozen=True):
 
 
 def texts_of(path: Path) -> tuple[Text, ...]:
-    """A file, or every YAML file of a directory and below, in the order of their names; hidden ones are left out.
-    Raises ConfigError."""
+    """A file, or all of a directory. Raises ConfigError."""
     if not path.is_dir():
         return (text_of(path),)
-    files = sorted(
-        one
-        for one in path.rglob("*")
-        if one.suffix in SUFFIXES and not any(part.startswith(".") for part in one.relative_to(path).parts)
-    )
+    files = files_of(path)
     if not files:
         raise ConfigError((f"{path}: there is no YAML file in it",))
     if len(files) > MOST_FILES:
         raise ConfigError((f"{path}: there are more than {MOST_FILES} files in it",))
     return tuple(text_of(file) for file in files)
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Every YAML file in it and below, in the order of their names; hidden ones are left out."""
+    return sorted(
+        one
+        for one in directory.rglob("*")
+        if one.suffix in SUFFIXES and not any(part.startswith(".") for part in one.relative_to(directory).parts)
+    )
 
 
 def text_of(path: Path) -> Text:

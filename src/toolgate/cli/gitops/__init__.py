@@ -1,0 +1,1 @@
+"""Records kept in files: what applying them would do, done, and written out again."""
