@@ -165,7 +165,7 @@ class Administration:
         body = {"records": records, "label": label, "seq": seq, "prune": prune}
         return msgspec.convert(await self._ask("POST", "/apply", body), Applied)
 
-    async def export(self, label: str) -> list[dict[str, Any]]:
+    async def export(self, label: str) -> Sequence[dict[str, Any]]:
         """The records that carry a label, as `plan` takes them."""
         return (await self._ask("GET", f"/export?{urlencode({'label': label})}"))["records"]
 
