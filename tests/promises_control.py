@@ -11,7 +11,7 @@ CONTROL: dict[str, tuple[str, str]] = {
     ),
     "company.server-add": (
         "docs/reference/cli.md",
-        "A server is connected to before it is registered; one that cannot be used is not, and the reason is said.",
+        "A server is connected to before it is registered; one that cannot be reached is not made live.",
     ),
     "up.from-the-file-alone": (
         "docs/reference/configuration.md",

@@ -75,6 +75,8 @@ def needed(route: Route) -> tuple[str, ...]:
         return (read,)
     if verb in STATES:
         return (read, STATES[verb])
+    if verb == "accept":
+        return (read, "server:publish")
     write = (f"{area}:write",) if route.method == "POST" else (read, f"{area}:write")
     live = area == "server" and (route.method == "DELETE" or "{tool}" in route.path)
     return (*write, "server:publish") if live else write
@@ -94,7 +96,7 @@ async def prepare(site: Site) -> None:
 async def ask(site: Site, route: Route, who: str | None) -> int:
     """The status of a request that changes nothing where it is allowed: it names a version that there never was."""
     plural = route.path.split("/")[1]
-    path = route.path.replace("{name}", name_there(plural))
+    path = route.path.replace("{name}", "new" if route.path.endswith("/dry-run") else name_there(plural))
     body = None
     headers = {}
     if route.version:

@@ -133,8 +133,10 @@ def test_a_server_is_tried_before_it_is_registered(company: Company):
         'from mcp.server.mcpserver import MCPServer\n\ntools = MCPServer("t")\n\n\n'
         '@tools.tool()\ndef go(where: str) -> str:\n    """Goes."""\n    return where\n'
     )
-    gone = company.tries("server", "add", "gone", "http://127.0.0.1:9/mcp")
-    assert (gone.code, "cannot be used" in gone.err) == (2, True), gone
+    gone = company.tries("server", "add", "gone", "http://127.0.0.1:9/mcp", "--state", "live")
+    assert (gone.code, "cannot be reached" in gone.err and "as a draft" in gone.err) == (2, True), gone
+    tried = company.tries("server", "add", "gone", "http://127.0.0.1:9/mcp", "--dry-run", "-o", "json")
+    assert (json.loads(tried.out)["state"], json.loads(tried.out)["found"]) == ("draft", None)
     company.does("server", "add", "mine", "--python", f"{company.terminal.folder / 'tools.py'}:tools")
     listed = json.loads(company.does("server", "list", "-o", "json"))
     assert [(server["name"], server["state"]) for server in listed] == [("mine", "live")]

@@ -20,7 +20,9 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = b"x-request-id"
 TOOLS = "tools"
-_PAGED = frozenset({Gives.HITS, Gives.TOOLS, Gives.OFFERED, Gives.EXPORTED, Gives.PAGE, Gives.CHANGES})
+_PAGED = frozenset(
+    {Gives.EXPORTED, Gives.PAGE, Gives.CHANGES, Gives.HEALTH_PAGE, Gives.HITS, Gives.TOOLS, Gives.OFFERED}
+)
 
 
 class Api:

@@ -7,10 +7,13 @@ import msgspec
 
 from toolgate.control.plan import Step, Wanted
 from toolgate.control.repeating import Repeat
+from toolgate.model.catalog import Discovery
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
+from toolgate.model.health import Health, HealthState
 from toolgate.model.identity import Principal
 from toolgate.model.remembered import Remembered
+from toolgate.rules.drift import Drift
 from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
@@ -128,11 +131,24 @@ class Vault(Protocol):
     async def rotate(self, actor: Principal, *, request: str = "") -> Rotated: ...
 
 
+class Tried(Protocol):
+    """What a server was found to offer, or why it was not reached, and the state that it would be registered in."""
+
+    @property
+    def discovery(self) -> Discovery | None: ...
+    @property
+    def unreached(self) -> str: ...
+    @property
+    def lints(self) -> Sequence[Lint]: ...
+    @property
+    def state(self) -> ServerState: ...
+
+
 class Registered(Protocol):
     @property
     def server(self) -> Server: ...
     @property
-    def lints(self) -> Sequence[Lint]: ...
+    def tried(self) -> Tried: ...
 
 
 class Servers(Protocol):
@@ -147,6 +163,7 @@ class Servers(Protocol):
         request: str = "",
         repeat: Repeat | None = None,
     ) -> Registered: ...
+    async def attempt(self, actor: Principal, value: Server, *, state: ServerState | None = None) -> Tried: ...
     async def lint(self, actor: Principal, name: str) -> Sequence[Lint]: ...
     async def move(
         self, actor: Principal, entity: type[V], name: str, state: ServerState, *, expected: int, request: str = ""
@@ -205,6 +222,29 @@ class Tools(Protocol):
     ) -> ToolView: ...
 
 
+class HealthTold(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def drift(self) -> Drift | None: ...
+    @property
+    def accepted_at(self) -> float | None: ...
+    @property
+    def accepted_by(self) -> str | None: ...
+
+
+class ServersHealth(Protocol):
+    """See `control.health`."""
+
+    async def list(
+        self, actor: Principal, *, after: str | None = None, limit: int = 100, state: HealthState | None = None
+    ) -> tuple[Sequence[HealthTold], str | None]: ...
+    async def get(self, actor: Principal, name: str) -> HealthTold: ...
+    async def accept(self, actor: Principal, name: str, *, request: str = "") -> HealthTold: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
@@ -212,6 +252,7 @@ class Uses(msgspec.Struct, frozen=True):
     keys: Keys
     vault: Vault
     servers: Servers
+    health: ServersHealth
     applying: Applying
     search: Search
     tools: Tools

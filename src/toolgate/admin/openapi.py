@@ -31,6 +31,9 @@ _ANSWERS = {
     Gives.ME: "Me",
     Gives.REGISTERED: "Registered",
     Gives.LINTS: "Lints",
+    Gives.ATTEMPT: "Attempt",
+    Gives.HEALTH: "ServerHealth",
+    Gives.HEALTH_PAGE: "ServerHealthPage",
     Gives.ROTATED: "Rotated",
     Gives.HITS: "Hits",
     Gives.TOOLS: "ToolPage",
@@ -75,10 +78,13 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if "{name}" in route.path:
         found.append({"name": "name", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}})
-    if route.gives in (Gives.PAGE, Gives.CHANGES):
+    if route.gives in (Gives.PAGE, Gives.CHANGES, Gives.HEALTH_PAGE):
         limit = {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LIST}
-        after = {"type": "string"} if route.gives is Gives.PAGE else {"type": "integer", "minimum": 0, "default": 0}
+        numbered = route.gives is Gives.CHANGES
+        after = {"type": "integer", "minimum": 0, "default": 0} if numbered else {"type": "string"}
         found += [{"name": "limit", "in": "query", "schema": limit}, {"name": "after", "in": "query", "schema": after}]
+    if route.gives is Gives.HEALTH_PAGE:
+        found.append({"name": "state", "in": "query", "schema": reference("HealthState")})
     if route.gives is Gives.PAGE and route.entity is not None:
         found += [
             {"name": name, "in": "query", "schema": {"type": "string"}, "description": "Equal to, or holding, this."}

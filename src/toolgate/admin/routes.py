@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from toolgate.admin import data_keys, records, searching, special
+from toolgate.admin import data_keys, health, records, searching, special, trying
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.gitops import applied, exported, planned
 from toolgate.admin.paths import PLURALS
@@ -49,6 +49,9 @@ class Gives(StrEnum):
     DOCUMENT = "document"
     REGISTERED = "registered"
     LINTS = "lints"
+    ATTEMPT = "attempt"
+    HEALTH = "health"
+    HEALTH_PAGE = "health page"
     HITS = "hits"
     TOOLS = "tools"
     OFFERED = "offered"
@@ -96,7 +99,7 @@ class _Making(NamedTuple):
 _MAKING: dict[type[Entity], _Making] = {
     Key: _Making(special.minted, Gives.CLEAR_KEY, "Makes a key; its clear text is in this answer only."),
     Server: _Making(
-        special.registered,
+        trying.registered,
         Gives.REGISTERED,
         "Registers a server; without a `state` it is live if you may publish and nothing speaks against it.",
     ),
@@ -168,6 +171,23 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/servers/{name}/lint", name="lint-server", entity=Server, does=special.linted,
         gives=Gives.LINTS, summary="What is wrong with what it offers.", errors=_READ,
+    ),
+    Route(
+        method="POST", path="/servers/{name}/dry-run", name="try-server", entity=Server, does=trying.tried,
+        takes=Takes.RECORD, gives=Gives.ATTEMPT, errors=_MAKE,
+        summary="Connects to a server and says what registering it would find; registers nothing.",
+    ),
+    Route(
+        method="GET", path="/servers/{name}/health", name="get-server-health", entity=Server, does=health.got,
+        gives=Gives.HEALTH, summary="How a server is, and what it offers otherwise than accepted.", errors=_READ,
+    ),
+    Route(
+        method="POST", path="/servers/{name}/accept", name="accept-server", entity=Server, does=health.accepted,
+        gives=Gives.HEALTH, summary="Accepts what a server offers now.", errors=(403, 404, 409, 412, 422),
+    ),
+    Route(
+        method="GET", path="/health", name="list-health", does=health.listed, gives=Gives.HEALTH_PAGE,
+        summary="How the servers are that you may see, by name.", errors=(403,),
     ),
     *map(_offered, ("tools", "resources", "prompts")),
     Route(

@@ -8,6 +8,7 @@ import msgspec
 from toolgate.admin.forms import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
+from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
 from toolgate.model.entities import Change, Entity, Key, Server
 from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
 from toolgate.rules.linting import Lint
@@ -79,7 +80,7 @@ def name_of(entity: type[Entity]) -> str:
 def components() -> dict[str, Any]:
     """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
     a page of them (`ServerPage`)."""
-    told = (Problem, Me, Lints, Change, Rotated, *FOUND)
+    told = (Problem, Me, Lints, Change, Rotated, Attempt, ServerHealth, ServerHealthPage, *FOUND)
     _, found = msgspec.json.schema_components([*PLURALS, *told], ref_template=_PREFIX + "{name}")
     for entity in PLURALS:
         name = name_of(entity)
@@ -101,14 +102,14 @@ def components() -> dict[str, Any]:
         "properties": {**key["properties"], "key": clear},
         "required": sorted([*key["properties"], "key"]),
     }
-    found["Registered"] = _registered(found[name_of(Server)])
+    found["Registered"] = _registered(found[name_of(Server)], found["Attempt"])
     found["Changes"] = _page(reference("Change"), {"type": ["integer", "null"]})
     found["Change"]["properties"] |= {"before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}}
     return found
 
 
-def _registered(server: dict[str, Any]) -> dict[str, Any]:
-    properties = {**server["properties"], "lints": {"type": "array", "items": reference("Lint")}}
+def _registered(server: dict[str, Any], attempt: dict[str, Any]) -> dict[str, Any]:
+    properties = {**attempt["properties"], **server["properties"]}
     return {**server, "title": "Registered", "properties": properties, "required": sorted(properties)}
 
 

@@ -15,7 +15,7 @@ from toolgate.admin.bodies import (
     required_version,
     seen_version,
 )
-from toolgate.admin.exchange import Answer, Header, Minted, Registered, Task, V
+from toolgate.admin.exchange import Answer, Header, Minted, Task, V
 from toolgate.admin.problems import Wrong, problem_of
 from toolgate.admin.records import location
 from toolgate.admin.showing import etag, said, shown, shown_change, told
@@ -95,26 +95,6 @@ def _secret(values: dict[str, Any]) -> SecretInput:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise Refused(((path.strip("`."), reason),)) from None
-
-
-async def registered(task: Task) -> Answer:
-    """A new server, with what is wrong with what it offers. Without a `state` it is live if it may be, else a draft."""
-    values = read_object(task.asked, JSON)
-    given = "state" in values
-    value = record(Server, values, hidden={})
-    made = await task.uses.servers.register(
-        task.principal,
-        value,
-        state=value.state if given else None,
-        request=task.request,
-        repeat=task.asked.repeat(_server_made),
-    )
-    return _server_made(made)
-
-
-def _server_made(made: Registered) -> Answer:
-    lints = [msgspec.to_builtins(lint) for lint in made.lints]
-    return said({**shown(made.server), "lints": lints}, etag(made.server), location(made.server), status=201)
 
 
 async def linted(task: Task) -> Answer:

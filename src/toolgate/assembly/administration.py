@@ -16,6 +16,7 @@ from toolgate.assembly.line import Line
 from toolgate.control.administration import Administration
 from toolgate.control.applying import Applying
 from toolgate.control.gathered import gather
+from toolgate.control.health import ServersHealth
 from toolgate.control.keys import Keys
 from toolgate.control.registry import Registry
 from toolgate.control.searching import Search
@@ -30,7 +31,7 @@ from toolgate.edge.request import Request, Responder
 from toolgate.model.catalog import Discovery
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Server, ServerState
-from toolgate.model.errors import Fault, Refused, ToolgateError
+from toolgate.model.errors import Fault
 from toolgate.model.identity import Principal
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.pipeline.visible import outside_networks
@@ -74,6 +75,7 @@ def over(
             Keys(records, pepper, os.urandom),
             Vault(records, ring, os.urandom, data_keys),
             Servers(records, probe),
+            ServersHealth(records, line.catalog.health, line.catalog.offered),
             Applying(records),
             search,
             Tools(records, line.catalog.notes),
@@ -83,14 +85,10 @@ def over(
 
 
 async def _probed(line: Line, server: Server) -> Discovery:
-    """Raises Refused: a server that cannot be used as it is described is not registered."""
+    """Raises ToolgateError where it cannot be used as it is described."""
     served = msgspec.structs.replace(server, state=ServerState.LIVE)
     (spec,) = gather(Directory((served,), Declared()), line.clock.now()).declared.servers
-    try:
-        return await line.catalog.probe(spec)
-    except ToolgateError as error:
-        step = "see that it runs and that this is right, then register it"
-        raise Refused((("settings", f"the server cannot be used: {error}: {step}"),)) from None
+    return await line.catalog.probe(spec)
 
 
 class ApiArea:

@@ -15,6 +15,7 @@ from toolgate.assembly.http import Areas, Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
 from toolgate.assembly.registry_area import listed_by
 from toolgate.assembly.watching import stop, watch_certificate, watch_file
+from toolgate.control.accepting import Accepting
 from toolgate.edge.health import Health
 from toolgate.edge.observing import Observing
 from toolgate.model.declared import Declared
@@ -141,7 +142,12 @@ def _followers(file: Alone | Gathering, line: Line, problems: dict[str, str]) ->
         file.into(line.apply)
         return [asyncio.create_task(file.run(), name="roles that end")]
     file.into(line.apply, line.catalog.reopen)
-    return [asyncio.create_task(file.run(problems), name="followed records")]
+    accepting = Accepting(file.store, line.catalog.discoveries, lambda: file.file, line.catalog.offered)
+    line.publisher.on_swap(lambda old, new: accepting.wake())
+    return [
+        asyncio.create_task(file.run(problems), name="followed records"),
+        asyncio.create_task(accepting.run(), name="accepted offers"),
+    ]
 
 
 def _watchers(

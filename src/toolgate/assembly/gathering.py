@@ -52,6 +52,11 @@ class Gathering:
         self._seq, self._records = await self._store.load()
         self._accept(self._judged(self.file), self.file)
 
+    @property
+    def store(self) -> Store:
+        """Where the records live."""
+        return self._store
+
     def served(self) -> Mapping[str, Server | Virtual]:
         """The records of servers and virtual servers by name; the very same object until records change."""
         if self._served[0] is not self._records:

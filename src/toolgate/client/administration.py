@@ -13,6 +13,7 @@ import msgspec
 
 from toolgate.admin.forms import Applied, Planned
 from toolgate.admin.paths import BASE, HIDDEN, PLURALS
+from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
 from toolgate.client.place import Place
 from toolgate.client.problems import error_of
 from toolgate.egress.client import HttpClient
@@ -28,6 +29,8 @@ MAX_BYTES = 64 * 1024 * 1024
 _NAME = "toolgate"
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
+_TRIED = ("found", "unreached", "lints")
+"""What the answer to a registration says beside the new record."""
 
 
 class Minted(msgspec.Struct, frozen=True):
@@ -94,15 +97,36 @@ class Administration:
         have their own methods."""
         headers = _repeating(repeat)
         made = await self._ask("POST", f"/{PLURALS[type(value)]}", plain(value), headers=headers)
-        made.pop("lints", None)
-        return record(type(value), made)
+        return record(type(value), {name: one for name, one in made.items() if name not in _TRIED})
 
-    async def register(self, value: Server, *, state: ServerState | None = None) -> tuple[Server, tuple[Lint, ...]]:
-        """A new server and what is wrong with what it offers. Without a state, live if it may be, else a draft."""
-        body = plain(value)
-        del body["state"]
-        made = await self._ask("POST", f"/{PLURALS[Server]}", body if state is None else {**body, "state": state})
-        return _with_lints(made)
+    async def register(self, value: Server, *, state: ServerState | None = None) -> tuple[Server, Attempt]:
+        """A new server and what was found. Without a state, live if it may be, else a draft."""
+        made = await self._ask("POST", f"/{PLURALS[Server]}", _in_state(value, state))
+        attempt = {name: made.pop(name) for name in _TRIED}
+        return record(Server, made), msgspec.convert({**attempt, "state": made["state"]}, Attempt)
+
+    async def dry_run(self, value: Server, *, state: ServerState | None = None) -> Attempt:
+        """What registering a server would find; nothing is registered."""
+        asked = await self._ask("POST", f"{_path(Server, value.name)}/dry-run", _in_state(value, state))
+        return msgspec.convert(asked, Attempt)
+
+    async def health(self, name: str) -> ServerHealth:
+        return msgspec.convert(await self._ask("GET", f"{_path(Server, name)}/health"), ServerHealth)
+
+    async def each_health(self, state: str | None = None) -> AsyncGenerator[ServerHealth]:
+        """How all servers are, or those in one state, page by page."""
+        asked = {"limit": "1000", **({} if state is None else {"state": state})}
+        while True:
+            page = msgspec.convert(await self._ask("GET", f"/health?{urlencode(asked)}"), ServerHealthPage)
+            for one in page.items:
+                yield one
+            if page.next is None:
+                return
+            asked["after"] = page.next
+
+    async def accept(self, name: str) -> ServerHealth:
+        """What the server offers now is accepted."""
+        return msgspec.convert(await self._ask("POST", f"{_path(Server, name)}/accept"), ServerHealth)
 
     async def lint(self, name: str) -> tuple[Lint, ...]:
         return msgspec.convert((await self._ask("GET", f"{_path(Server, name)}/lint"))["lints"], tuple[Lint, ...])
@@ -241,9 +265,11 @@ def _repeating(key: str | None) -> tuple[tuple[str, str], ...]:
     return () if key is None else (("Idempotency-Key", key),)
 
 
-def _with_lints(values: dict[str, Any]) -> tuple[Server, tuple[Lint, ...]]:
-    lints = msgspec.convert(values.pop("lints"), tuple[Lint, ...])
-    return record(Server, values), lints
+def _in_state(value: Server, state: ServerState | None) -> dict[str, Any]:
+    """A server as it is written, in this state or whichever it may be."""
+    body = plain(value)
+    del body["state"]
+    return body if state is None else {**body, "state": state}
 
 
 def _minted(values: dict[str, Any]) -> Minted:

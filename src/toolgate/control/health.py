@@ -67,6 +67,7 @@ class ServersHealth:
         what it offers."""
         async with self._administration.open(actor, request=request) as desk:
             _judge_seen(desk.directory, desk.actor, name)
+            desk.actor.require(desk.directory, (Need("server:publish", of_server(desk.directory, name)),))
             discovery = self._administration.registry.discoveries().get(name)
             if discovery is None:
                 reason = _of(desk.directory, self._health(), name).reason or "it has not been reached"

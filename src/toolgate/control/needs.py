@@ -117,7 +117,8 @@ def of_virtual(edit: Edit[Virtual]) -> Sequence[Need]:
 
 
 def of_acceptance(edit: Edit[Acceptance]) -> Sequence[Need]:
-    """Whoever may make a draft live decides what is offered of what is live; and of a draft, whoever writes it."""
+    """Whoever may make a draft live decides what is offered of what is live. A draft is registered with what it offers,
+    by whoever may write it."""
     record = edit.after or edit.before
     assert record is not None
     server = edit.reached.get(Server, record.name)

@@ -13,9 +13,10 @@ from toolgate.control.desk import Desk
 from toolgate.control.needs import Edit
 from toolgate.control.offered import digested
 from toolgate.control.repeating import Repeat
+from toolgate.control.selection import shown
 from toolgate.model.catalog import Discovery
 from toolgate.model.entities import Acceptance, Server, ServerState, Virtual
-from toolgate.model.errors import NotFound, Refused, ToolgateError
+from toolgate.model.errors import Conflict, NotFound, Refused, ToolgateError
 from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
 from toolgate.rules.linting import Lint, Severity
@@ -45,10 +46,6 @@ class Registered(msgspec.Struct, frozen=True):
 
     server: Server
     tried: Tried
-
-    @property
-    def lints(self) -> tuple[Lint, ...]:
-        return self.tried.lints
 
 
 class Servers:
@@ -111,6 +108,10 @@ class Servers:
         facts = registry.facts(directory)
         after = directory.with_(draft)
         who.require(directory, COLLECTIONS[Server].needs(Edit(None, draft, directory, after, facts)))
+        taken = directory.get(Server, draft.name)
+        if taken is not None:
+            current = shown(taken) if who.may_read(directory, taken) else None
+            raise Conflict(f"there is a server named {draft.name!r} already", current)
         findings = tuple(COLLECTIONS[Server].findings(draft, facts.about(draft)))
         if findings:
             raise Refused(findings)

@@ -3,20 +3,25 @@
 import shlex
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
+from toolgate.admin.told import Attempt, Found
 from toolgate.cli.event_loop import run
-from toolgate.cli.output import Form, say
+from toolgate.cli.output import Form, count, say, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records import fields
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, show, shown_conflicts
+from toolgate.cli.records.server_health import add_health
 from toolgate.cli.records.states import add_states
-from toolgate.client.administration import record
-from toolgate.model.entities import Server
+from toolgate.client.administration import plain, record
+from toolgate.model.entities import Server, ServerState
 from toolgate.rules.linting import Lint
 from toolgate.rules.redaction import printable
 
 app = application()
+
+_MOST_NAMES = 20
 
 
 @app.callback()
@@ -25,7 +30,7 @@ def server() -> None:
 
 
 @app.command()
-def add(
+def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     name: Name,
     url: Annotated[str | None, typer.Argument(help="The URL of its MCP endpoint.")] = None,
     command: Annotated[str | None, typer.Option("--command", help="The program that it is, in one text.")] = None,
@@ -35,29 +40,40 @@ def add(
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
-    draft: Annotated[bool, typer.Option("--draft", help="Do not serve it yet.")] = False,
+    state: Annotated[
+        ServerState | None, typer.Option("--state", help="`live` must be reachable; without it, live if it may be.")
+    ] = None,
+    draft: Annotated[bool, typer.Option("--draft", help="Do not serve it yet: as --state draft.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, and register nothing.")] = False,
     output: Output = Form.TABLE,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Registers a server: live if you may publish it, else a draft. The gateway connects to it first, and says what is
-    wrong with what it offers."""
+    """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
+    first, and says what it offers and what is wrong with that."""
     values = {"name": name, **_what(url, command, python), **fields.read(Server, given or [])}
-    made, lints = run(_registered(record(Server, values), draft, data_dir))
-    show(made, output)
-    for lint in lints:
-        say(printable(f"{lint.severity.value}: {f'{lint.offer}: ' if lint.offer else ''}{lint.reason} ({lint.rule})"))
+    value = record(Server, values)
+    wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
+    made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
+    if output is not Form.TABLE:
+        shown = {} if made is None else {**plain(made), "stamp": msgspec.to_builtins(made.stamp)}
+        write_value({**msgspec.to_builtins(attempt), **shown}, output)
+    elif made is not None:
+        show(made, output)
+    _say(name, attempt)
+    if made is None:
+        say(f"nothing was registered; it would be {attempt.state.value}")
 
 
 @app.command()
 def lint(name: Name, data_dir: DataDirOption = None) -> None:
     """Says what is wrong with what a server offers."""
-    for one in run(_linted(name, data_dir)):
-        say(printable(f"{one.severity.value}: {f'{one.offer}: ' if one.offer else ''}{one.reason} ({one.rule})"))
+    _say_lints(run(_linted(name, data_dir)))
 
 
 add_common(app, Server, ("name", "kind", "state", "owner", "environment", "description"))
 add_change(app, Server)
 add_states(app, Server)
+add_health(app)
 
 
 def _what(url: str | None, command: str | None, python: str | None) -> dict[str, Any]:
@@ -70,9 +86,42 @@ def _what(url: str | None, command: str | None, python: str | None) -> dict[str,
     return {"kind": "python", "settings": {"object": python}}
 
 
-async def _registered(value: Server, draft: bool, data_dir: str | None) -> tuple[Server, tuple[Lint, ...]]:
+def _say(name: str, attempt: Attempt) -> None:
+    """What was found, for people."""
+    if attempt.unreached:
+        say(printable(f"warning: {name} could not be reached, and what it offers is not known: {attempt.unreached}"))
+        say(f"when it runs, `toolgate server publish {name}` serves it")
+    if attempt.found is not None:
+        _say_found(name, attempt.found)
+    _say_lints(attempt.lints)
+
+
+def _say_found(name: str, found: Found) -> None:
+    say(printable(f"{name} speaks {', '.join(found.versions) or 'no version that it names'}, and offers"))
+    for names, word in (
+        (found.tools, "tool"),
+        (found.prompts, "prompt"),
+        (found.resources, "resource"),
+        (found.templates, "template"),
+    ):
+        if names:
+            more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+            say(printable(f"  {count(len(names), word)}: {', '.join(names[:_MOST_NAMES])}{more}"))
+
+
+def _say_lints(lints: tuple[Lint, ...]) -> None:
+    for one in lints:
+        say(printable(f"{one.severity.value}: {f'{one.offer}: ' if one.offer else ''}{one.reason} ({one.rule})"))
+
+
+async def _registered(value: Server, state: ServerState | None, data_dir: str | None) -> tuple[Server | None, Attempt]:
     async with api(data_dir) as reached, shown_conflicts(value):
-        return await reached.register(value, state=value.state.DRAFT if draft else None)
+        return await reached.register(value, state=state)
+
+
+async def _tried(value: Server, state: ServerState | None, data_dir: str | None) -> tuple[Server | None, Attempt]:
+    async with api(data_dir) as reached:
+        return None, await reached.dry_run(value, state=state)
 
 
 async def _linted(name: str, data_dir: str | None) -> tuple[Lint, ...]:
