@@ -64,15 +64,18 @@ class Banner(msgspec.Struct, frozen=True):
 
     def _try(self) -> list[str]:
         directory = "" if self.settings.data_dir is None else f" --data-dir {shlex.quote(str(self.data.path))}"
-        if self.declared.file is None:
+        if self._is_demo():
             return [f"{self.command} call{directory} demo echo --arg text=hello"]
         return [f"{self.command} tools{directory}"]
 
+    def _is_demo(self) -> bool:
+        return self.declared.file is None and all(spec.kind == "echo" for spec in self.declared.servers)
+
     def _hints(self) -> list[str]:
         hints: list[str] = []
-        if self.declared.file is None:
+        if self._is_demo():
             hints.append("This is the built-in demo. Put your own servers into toolgate.yaml, here, and start again.")
-        elif not _grants_to_local(self.declared):
+        elif self.declared.file is not None and not _grants_to_local(self.declared):
             hints.append(
                 f"The key `{LOCAL_KEY}` is granted nothing, so it sees nothing: see `grants` in {self.declared.file}."
             )

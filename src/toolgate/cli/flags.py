@@ -40,18 +40,20 @@ SHORTER = {"data_dir": ("--data",), "trusted_proxies": ("--trusted-proxy",), "co
 _FIELDS: Mapping[str, Any] = {name: getattr(Settings, "__annotations__")[name] for name in NAMES}  # noqa: B009
 
 
-def with_flags(names: tuple[str, ...]) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[..., Any]]:
-    """Makes a command of a function of the flags that were given, by setting."""
+def with_flags(names: tuple[str, ...], **more: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Makes a command of a function of the flags that were given, by setting. `more` are annotations of flags that are
+    no settings; each is a parameter of the function."""
 
-    def decorate(function: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def command(**values: Any) -> Any:
-            return function(given(values))
+            others = {name: values.pop(name) for name in more}
+            return function(given(values), **others)
 
         command.__name__ = function.__name__
         command.__doc__ = function.__doc__
         parameters = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name))
-            for name in names
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+            for name, annotation in [*((name, _annotation(name)) for name in names), *more.items()]
         ]
         cast("Any", command).__signature__ = inspect.Signature(parameters)
         return command

@@ -10,7 +10,7 @@ import typer
 
 from toolgate import settings
 from toolgate.assembly.stdio import open_stdio
-from toolgate.cli import configuration
+from toolgate.cli import alone, configuration
 from toolgate.cli.bridge.forwarding import forward
 from toolgate.cli.bridge.remote import Remote
 from toolgate.cli.event_loop import run
@@ -34,22 +34,27 @@ def stdio(
     server: Annotated[str, typer.Option("--server", "-s", help="Serve only this server, or virtual server.")] = "",
     config: Annotated[str | None, typer.Option("--config", "-c", metavar="FILE", help="What to serve.")] = None,
     data_dir: Annotated[str | None, typer.Option("--data-dir", "--data", metavar="DIR", help="Its data.")] = None,
+    files: alone.FilesFlag = None,
+    writable: alone.WritableFlag = None,
 ) -> None:
     """Serves one local client over standard input and output. Where an `up` runs with the same data directory, the
-    client is served by it."""
+    client is served by it, unless --files is given."""
     given: dict[str, Any] = {"config": config, "data_dir": data_dir}
     found = settings.load({name: value for name, value in given.items() if value}, os.environ, Path.cwd())
     directory = data_directory(found.data_dir, os.environ)
-    running = find_running(directory)
+    only = alone.declared(alone.directories(files or (), writable=bool(writable)), config=found.config is not None)
+    running = find_running(directory) if only is None else None
     source, sink = take_standard_streams()
     if running is not None:
         path = f"/servers/{server}/mcp" if server else "/mcp"
         remote = Remote(f"{running.url}{path}", read_local_key(directory))
         run(forward(remote, source, sink, found.max_body))
         return
-    file = configuration.chosen(found.config)
+    file = configuration.chosen(found.config) if only is None else None
     reload = None if file is None else configuration.reader(file, stored=False)
-    declared = DEMO if reload is None else reload()
+    declared = only or (DEMO if reload is None else reload())
+    if only is not None and len(only.servers) == 1:
+        server = server or only.servers[0].name
     data = open_data_dir(directory)
     _log(found)
     calls = CallLog(CallLogConfig(sys.stderr.fileno(), pretty=found.log_format == "text"))

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from toolgate.assembly.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
 from toolgate.assembly.http import Server
 from toolgate.assembly.records import open_records
-from toolgate.cli import configuration
+from toolgate.cli import alone, configuration
 from toolgate.cli.banner import Banner, served
 from toolgate.cli.event_loop import run, settle_memory
 from toolgate.cli.flags import with_flags
@@ -26,7 +26,7 @@ from toolgate.cli.owning import owning
 from toolgate.cli.stopping import Stopping
 from toolgate.client.place import data_directory
 from toolgate.control.demo import DEMO
-from toolgate.model.declared import Declared
+from toolgate.model.declared import Declared, ServerSpec
 from toolgate.settings import Settings
 from toolgate.sinks import logging_setup
 from toolgate.sinks.log import CallLog
@@ -41,7 +41,8 @@ app = typer.Typer(add_completion=False)
 
 
 class Start(msgspec.Struct, frozen=True):
-    """What one start was asked for. `reload` reads the configuration anew; None for the demo."""
+    """What one start was asked for. `reload` reads the configuration anew; None for the demo and for what the command
+    line names."""
 
     settings: Settings
     chosen: frozenset[str]
@@ -50,10 +51,10 @@ class Start(msgspec.Struct, frozen=True):
 
 
 @app.command()
-@with_flags(settings.NAMES)
-def up(flags: dict[str, Any]) -> None:
+@with_flags(settings.NAMES, files=alone.FilesFlag, writable=alone.WritableFlag)
+def up(flags: dict[str, Any], files: list[str] | None, writable: bool | None) -> None:
     """Serves what toolgate.yaml declares, or a small demo where there is none."""
-    start = prepare(flags)
+    start = prepare(flags, alone.directories(files or (), writable=bool(writable)))
     directory = data_directory(start.settings.data_dir, os.environ)
     make_directory(directory)
     with ExitStack() as stack:
@@ -65,14 +66,15 @@ def up(flags: dict[str, Any]) -> None:
         run(_serve(start, data, owned, calls))
 
 
-def prepare(flags: dict[str, Any]) -> Start:
-    """Settings and configuration. Raises ConfigError."""
+def prepare(flags: dict[str, Any], servers: Sequence[ServerSpec] = ()) -> Start:
+    """Settings and configuration; `servers` are those that the command line names. Raises ConfigError."""
     here = Path.cwd()
     found = settings.load(flags, os.environ, here)
     chosen = settings.chosen(flags, os.environ, here)
-    file = configuration.chosen(found.config)
+    only = alone.declared(servers, config="config" in chosen)
+    file = configuration.chosen(found.config) if only is None else None
     reload = None if file is None else configuration.reader(file, stored=found.state != "none")
-    declared = DEMO if reload is None else reload()
+    declared = only or (DEMO if reload is None else reload())
     if "port" not in chosen:
         found = msgspec.structs.replace(found, port=free_port(found.host, found.port))
     return Start(found, chosen, declared, reload)

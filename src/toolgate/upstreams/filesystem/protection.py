@@ -1,0 +1,55 @@
+"""Which paths nobody gets at, and which nobody changes, whatever a root allows."""
+
+import unicodedata
+from collections.abc import Sequence
+
+from toolgate.upstreams.filesystem.globs import Rule, ignored, ignoring
+from toolgate.upstreams.filesystem.places import Place, Root, compared
+from toolgate.upstreams.filesystem.settings import OWN, Settings
+
+
+class Protection:
+    """`kept` are further places that are denied: by root alias, the names of what lies there."""
+
+    def __init__(self, settings: Settings, kept: Sequence[tuple[Root, tuple[str, ...]]] = ()) -> None:
+        self._denied = ignoring(_compared([*settings.denied, *OWN]))
+        self._protected = ignoring(_compared(settings.protected))
+        self._types = None if settings.types is None else tuple(kind.casefold() for kind in settings.types)
+        self._kept = [(root.alias, tuple(map(compared, names))) for root, names in kept]
+
+    def denies(self, place: Place, directory: bool | None = None) -> bool:
+        """Whether the place, or anything that it lies in, is denied. Where it is not known to be a directory, it is
+        taken for both."""
+        names = tuple(map(compared, place.names))
+        if any(alias == place.root.alias and names[: len(kept)] == kept for alias, kept in self._kept):
+            return True
+        return _within(self._denied, names, directory)
+
+    def protects(self, place: Place) -> bool:
+        """Whether the place, or anything that it lies in, may not be changed; or something that is denied lies in it,
+        which moving would bring out."""
+        names = tuple(map(compared, place.names))
+        if any(alias == place.root.alias and kept[: len(names)] == names for alias, kept in self._kept):
+            return True
+        return _within(self._protected, names, None)
+
+    def wrong_type(self, name: str) -> bool:
+        """Whether files of this name are of a type that is not served."""
+        return self._types is not None and not name.casefold().endswith(self._types)
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        return self._types or ()
+
+
+def _compared(patterns: Sequence[str]) -> list[str]:
+    return [unicodedata.normalize("NFKC", pattern).casefold() for pattern in patterns]
+
+
+def _within(rules: tuple[Rule, ...], names: tuple[str, ...], directory: bool | None) -> bool:
+    for length in range(1, len(names) + 1):
+        path = "/".join(names[:length])
+        kinds = (True,) if length < len(names) else (True, False) if directory is None else (directory,)
+        if any(ignored(rules, path, kind) for kind in kinds):
+            return True
+    return False
