@@ -41,4 +41,16 @@ LISTINGS: dict[str, tuple[str, str]] = {
         "docs/how-to/import-existing-servers.md",
         "A registry that lies, is endless, or is none is refused in plain words.",
     ),
+    "bundles.round-trip": (
+        "docs/how-to/bundles.md",
+        "A virtual server that is exported and imported elsewhere is served there as it was here.",
+    ),
+    "bundles.missing": (
+        "docs/how-to/bundles.md",
+        "A bundle holds no secret; each server that is missing is named with the step, and then nothing is made.",
+    ),
+    "bundles.seen": (
+        "docs/how-to/bundles.md",
+        "Nobody exports what they may not see, or learns by an import what is there.",
+    ),
 }

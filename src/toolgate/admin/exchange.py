@@ -5,6 +5,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from toolgate.control.bundle import Bundle
+from toolgate.control.bundles import Taken, Taking
 from toolgate.control.plan import Step, Wanted
 from toolgate.control.repeating import Repeat
 from toolgate.model.catalog import Discovery
@@ -245,6 +247,13 @@ class ServersHealth(Protocol):
     async def accept(self, actor: Principal, name: str, *, request: str = "") -> HealthTold: ...
 
 
+class Bundles(Protocol):
+    """See `control.bundles`."""
+
+    async def export(self, actor: Principal, name: str) -> Bundle: ...
+    async def take(self, actor: Principal, taking: Taking, *, request: str = "") -> Taken: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
@@ -256,6 +265,7 @@ class Uses(msgspec.Struct, frozen=True):
     applying: Applying
     search: Search
     tools: Tools
+    bundles: Bundles
 
 
 class Task(msgspec.Struct, frozen=True):

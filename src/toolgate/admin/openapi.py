@@ -19,11 +19,14 @@ _ETAG = {"description": "The version of the record.", "schema": {"type": "string
 FORM_OF: dict[str, str] = {
     Takes.DECLARED: "PlanInput",
     Takes.PLANNED: "ApplyInput",
+    Takes.BUNDLE: "Taking",
     Gives.PLANNED: "Planned",
     Gives.APPLIED: "Applied",
     Gives.EXPORTED: "Exported",
+    Gives.BUNDLE: "Bundle",
+    Gives.IMPORTED: "Imported",
 }
-"""The schemas of what records declared as a whole are planned, applied and exported by."""
+"""The schemas of what records declared as a whole are planned, applied and exported by, and of bundles."""
 
 _ANSWERS = {
     Gives.CLEAR_KEY: "ClearKey",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from toolgate.admin import data_keys, health, records, searching, special, trying
+from toolgate.admin import bundles, data_keys, health, records, searching, special, trying
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.gitops import applied, exported, planned
 from toolgate.admin.paths import PLURALS
@@ -35,6 +35,7 @@ class Takes(StrEnum):
     SECRET = "secret"
     DECLARED = "declared records"
     PLANNED = "planned records"
+    BUNDLE = "bundle to import"
 
 
 class Gives(StrEnum):
@@ -59,6 +60,8 @@ class Gives(StrEnum):
     PLANNED = "plan"
     APPLIED = "applied"
     EXPORTED = "export"
+    BUNDLE = "bundle"
+    IMPORTED = "imported"
     ROTATED = "rotated"
 
 
@@ -168,6 +171,15 @@ ROUTES: tuple[Route, ...] = (
     *(route for entity in PLURALS for route in _of(entity)),
     *_states(Server),
     *_states(Virtual),
+    Route(
+        method="GET", path="/virtual-servers/{name}/bundle", name="export-virtual", entity=Virtual,
+        does=bundles.exported, gives=Gives.BUNDLE, errors=_READ,
+        summary="A virtual server to be carried to another gateway, with what it needs and without secrets.",
+    ),
+    Route(
+        method="POST", path="/bundles", name="import-bundle", does=bundles.imported, takes=Takes.BUNDLE,
+        gives=Gives.IMPORTED, statuses=(201,), errors=_MAKE, summary="Makes a virtual server of a bundle.",
+    ),
     Route(
         method="GET", path="/servers/{name}/lint", name="lint-server", entity=Server, does=special.linted,
         gives=Gives.LINTS, summary="What is wrong with what it offers.", errors=_READ,

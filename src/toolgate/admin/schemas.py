@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from toolgate.admin.bundles import BUNDLED
 from toolgate.admin.forms import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
 from toolgate.admin.special import SecretInput
@@ -92,7 +93,7 @@ def components() -> dict[str, Any]:
         found[name], found[f"{name}Input"] = answered, written
         found[f"{name}Page"] = _page(reference(name), {"type": ["string", "null"]})
     _, secret = msgspec.json.schema_components([SecretInput], ref_template=_PREFIX + "{name}")
-    _, declaring = msgspec.json.schema_components(FORMS, ref_template=_PREFIX + "{name}")
+    _, declaring = msgspec.json.schema_components((*FORMS, *BUNDLED), ref_template=_PREFIX + "{name}")
     found |= secret | declaring
     key = found[name_of(Key)]
     clear = {"type": "string", "description": "The key in clear. It is in this answer and nowhere else."}

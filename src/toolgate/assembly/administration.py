@@ -14,6 +14,7 @@ from toolgate.admin.paths import BASE
 from toolgate.admin.problems import problem, problem_of
 from toolgate.assembly.line import Line
 from toolgate.control.administration import Administration
+from toolgate.control.bundles import Bundles
 from toolgate.control.applying import Applying
 from toolgate.control.gathered import gather
 from toolgate.control.health import ServersHealth
@@ -79,6 +80,7 @@ def over(
             Applying(records),
             search,
             Tools(records, line.catalog.notes),
+            Bundles(records),
         )
 
     return opening

@@ -193,6 +193,16 @@ class Administration:
         """The records that carry a label, as `plan` takes them."""
         return (await self._ask("GET", f"/export?{urlencode({'label': label})}"))["records"]
 
+    async def export_virtual(self, name: str) -> dict[str, Any]:
+        """A virtual server as a bundle: see `control.bundle`."""
+        return await self._ask("GET", f"{_path(Virtual, name)}/bundle")
+
+    async def import_bundle(self, bundle: Mapping[str, Any], **how: Any) -> dict[str, Any]:
+        """Makes a virtual server of a bundle: its `name`, `state`, and `notes`. `how` are the members of
+        `control.bundles.Taking` beside the bundle."""
+        given = {name: value for name, value in how.items() if value is not None}
+        return await self._ask("POST", "/bundles", {"bundle": dict(bundle), **given})
+
     async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
         """Changes after this `seq`, oldest first, and where to go on."""
         page = await self._ask("GET", f"/audit?after={after}&limit={limit}")
