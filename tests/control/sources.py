@@ -20,7 +20,7 @@ from toolgate.model.declared import (
     TeamSpec,
     VirtualSpec,
 )
-from toolgate.model.snapshot import Endpoint, Listed, Row, Snapshot, Target
+from toolgate.model.snapshot import Endpoint, Listed, Row, Rule, Snapshot, Target
 
 SERVERS = ("a", "b", "c")
 VIRTUAL = ("v", "w")
@@ -124,7 +124,7 @@ keys = st.builds(
     st.sampled_from([(), ("role:r",)]),
     st.sampled_from([("*",), ("*",), ("x*", "a__*"), ("xy",), ()]),
 )
-grants = st.builds(
+grant_specs = st.builds(
     GrantSpec,
     st.sampled_from(
         [EVERYONE, "role:r", *(f"team:{team}" for team in TEAMS), *(f"key:{key}" for key in (*KEYS, "local"))]
@@ -151,7 +151,7 @@ declared = st.builds(
     virtual=_unique(virtual, 2),
     teams=st.just(tuple(TeamSpec(team) for team in TEAMS)),
     keys=_unique(keys, 3),
-    grants=st.lists(grants, max_size=6).map(tuple),
+    grants=st.lists(grant_specs, max_size=6).map(tuple),
 )
 
 
@@ -212,7 +212,11 @@ def _line(line: Listed) -> tuple[Any, ...]:
     return (line.part, line.bit, line.key, line.modern, line.legacy)
 
 
+def _rule(rule: Rule) -> tuple[Any, ...]:
+    return tuple(getattr(rule, field) for field in rule.__struct_fields__)
+
+
 def _row(row: Row) -> tuple[Any, ...]:
-    rules = {part: [(one.allows, one.bits, one.tests, one.expires) for one in own] for part, own in row.rules.items()}
+    rules = {part: [_rule(one) for one in own] for part, own in row.rules.items()}
     denied = tuple((server.pattern, uri.pattern) for server, uri in row.denied_uris)
     return (dict(row.parts), denied, dict(row.conditional), rules, row.sees)

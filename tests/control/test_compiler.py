@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.control.sources import (
+    SERVERS,
     definition,
     discovery,
+    grant_specs,
     known,
     plain,
     run_one,
@@ -29,26 +31,64 @@ from toolgate.model.declared import Declared, GrantSpec, KeySpec, Pick, PicksFro
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Source]:
-    """What a source looks like over time: each step changes one member of it; the others are the same objects."""
+    """What a source looks like over time: each step changes one member of it, or one grant, or the servers' labels; the
+    others are the same objects."""
     now = draw(sources)
     history = [now]
     for _ in range(draw(st.integers(1, 4))):
-        other = draw(sources)
-        member = draw(
-            st.sampled_from(["declared", "grants", "keys", "virtual", "discoveries", "runs", "local", "copy"])
-        )
-        if member in ("grants", "keys", "virtual"):
-            declared = msgspec.structs.replace(now.declared, **{member: getattr(other.declared, member)})
-        else:
-            declared = other.declared if member == "declared" else now.declared
-        found = {**now.discoveries, **(other.discoveries if member == "discoveries" else {})}
-        if member == "copy":
-            found = {name: msgspec.structs.replace(one) for name, one in found.items()}
-            declared = msgspec.structs.replace(declared, servers=tuple(map(msgspec.structs.replace, declared.servers)))
-        runs = other.runs if member == "runs" else now.runs
-        now = known(found, dict(runs), declared, other.local if member == "local" else now.local)
+        now = draw(st.sampled_from([another_member, another_grant, other_labels, lost]))(draw, now)
         history.append(now)
     return history
+
+
+def another_member(draw: st.DrawFn, now: Source) -> Source:
+    other = draw(sources)
+    member = draw(st.sampled_from(["declared", "grants", "keys", "virtual", "discoveries", "runs", "local", "copy"]))
+    if member in ("grants", "keys", "virtual"):
+        declared = msgspec.structs.replace(now.declared, **{member: getattr(other.declared, member)})
+    else:
+        declared = other.declared if member == "declared" else now.declared
+    found = {**now.discoveries, **(other.discoveries if member == "discoveries" else {})}
+    if member == "copy":
+        found = {name: msgspec.structs.replace(one) for name, one in found.items()}
+        declared = msgspec.structs.replace(declared, servers=tuple(map(msgspec.structs.replace, declared.servers)))
+    runs = other.runs if member == "runs" else now.runs
+    return known(found, dict(runs), declared, other.local if member == "local" else now.local)
+
+
+def another_grant(draw: st.DrawFn, now: Source) -> Source:
+    """One grant is another in one of its members, is doubled, or is gone."""
+    if not now.declared.grants:
+        return now
+    place = draw(st.integers(0, len(now.declared.grants) - 1))
+    grants = list(now.declared.grants)
+    member = draw(st.sampled_from(["effect", "name", "subject", "tools", "tags", "conditions", "expires", "twice", ""]))
+    if member in ("twice", ""):
+        grants[place : place + 1] = [grants[place]] * (2 if member else 0)
+    else:
+        value = draw(st.sampled_from(["one", "other"])) if member == "name" else getattr(draw(grant_specs), member)
+        grants[place] = msgspec.structs.replace(grants[place], **{member: value})
+    return with_declared(now, grants=tuple(grants))
+
+
+def other_labels(draw: st.DrawFn, now: Source) -> Source:
+    """The same servers, with other tags."""
+    tags = draw(st.lists(st.sampled_from([(), ("p",), ("p", "q")]), min_size=3, max_size=3))
+    servers = zip(now.declared.servers, tags, strict=False)
+    return with_declared(now, servers=tuple(msgspec.structs.replace(spec, tags=own) for spec, own in servers))
+
+
+def lost(draw: st.DrawFn, now: Source) -> Source:
+    """A server is not known any more."""
+    gone = draw(st.sampled_from(SERVERS))
+    return known(
+        {name: one for name, one in now.discoveries.items() if name != gone},
+        dict(now.runs), now.declared, now.local,
+    )  # fmt: skip
+
+
+def with_declared(now: Source, **members: Any) -> Source:
+    return known(dict(now.discoveries), dict(now.runs), msgspec.structs.replace(now.declared, **members), now.local)
 
 
 @pytest.mark.promise("reload.same")
@@ -121,6 +161,25 @@ def test_what_did_not_change_is_the_same_object():
     assert endpoints == ["a", "c", "v"], "those of b, of w that chooses from it, and of all are new"
     assert second.snapshot.rows["key:m"] is first.snapshot.rows["key:m"], "nothing that m may use has changed"
     assert second.snapshot.rows["key:k"] is not first.snapshot.rows["key:k"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda now: source(THREE, a=tools("x"), b=tools("y")),
+        lambda now: msgspec.structs.replace(now, discoveries={**now.discoveries, "a": tools("other")}),
+        lambda now: with_declared(now, grants=(msgspec.structs.replace(THREE.grants[0], effect="deny"),)),
+        lambda now: with_declared(now, grants=(*THREE.grants, msgspec.structs.replace(THREE.grants[0], effect="deny"))),
+        lambda now: with_declared(now, servers=(*THREE.servers, ServerSpec("unknown", "echo", {}))),
+    ],
+    ids=["a server is lost", "a tool is another", "allow becomes deny", "denied", "a server that is not known yet"],
+)
+def test_one_small_change_is_the_same_as_from_scratch(change: Callable[[Source], Source]):
+    before = source(THREE, a=tools("x"), b=tools("y"), c=tools("z"))
+    after = change(before)
+    fresh = plain(compile_all(after).snapshot)
+    assert plain(compile_all(after, compile_all(before)).snapshot) == fresh
+    assert plain(compile_all(before).snapshot) != fresh
 
 
 def test_a_file_that_was_read_anew_changes_nothing():

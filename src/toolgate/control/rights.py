@@ -1,6 +1,7 @@
 """Grants in, rows out: what each principal may use, folded over the targets of every part."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import cast
 
 import msgspec
 
@@ -37,13 +38,24 @@ Ceilings = dict[tuple[str, ...], dict[str, int]]
 """By the globs of a ceiling on tools and by part: the bits of the tools that it keeps away."""
 
 
+Whose = tuple[tuple[int, ...], tuple[str, ...]]
+"""The numbers of the grants that hold for a principal, in order, and the globs of its ceiling on tools."""
+
+
 class Known(msgspec.Struct, frozen=True, eq=False):
-    """What the last compilation found, to be reused where it still holds: for parts that are the very same."""
+    """What the last compilation found, to be reused where it still holds: for parts that are the very same.
+
+    `numbers` are those of grants by all that a row depends on: a grant keeps its number for as long as it stays the
+    same. `folded` is what came of such numbers, with these parts and this horizon.
+    """
 
     parts: Mapping[str, Part]
     named: Mapping[Reach, Mapping[str, int]]
     ceilings: Ceilings
     rows: Mapping[Rights, Row]
+    numbers: Mapping[tuple[object, ...], int] = {}
+    folded: Mapping[Whose, tuple[Rights, Row]] = {}
+    horizon: Horizon | None = None
 
 
 NOTHING_KNOWN = Known({}, {}, {}, {})
@@ -63,8 +75,11 @@ def compile_rows(
 ) -> Generator[None, None, tuple[dict[str, Row], Known]]:
     """The rows by principal id, and what the next compilation may reuse."""
     named = yield from _named(asked.grants, parts, before, pace)
-    known = Known(parts, named, {}, {})
-    rows = yield from _Folding(asked, known, before, pace).rows()
+    identities = [_identity(grant) for grant in asked.grants]
+    if pace.spent(len(identities) // 5):
+        yield
+    known = Known(parts, named, {}, {}, _numbered(identities, before.numbers), {}, asked.horizon)
+    rows = yield from _Folding(asked, known, before, pace).rows([known.numbers[one] for one in identities])
     return rows, known
 
 
@@ -72,20 +87,39 @@ def _named(
     grants: Sequence[GrantSpec], parts: Mapping[str, Part], before: Known, pace: Pace
 ) -> Generator[None, None, dict[Reach, dict[str, int]]]:
     """What each reach names, by part; parts of which it names nothing are left out."""
+    fresh = {name: part for name, part in parts.items() if before.parts.get(name) is not part}
+    stale = frozenset(name for name, part in before.parts.items() if parts.get(name) is not part)
     named: dict[Reach, dict[str, int]] = {}
     for reach in dict.fromkeys(access.reach(grant) for grant in grants):
         known = before.named.get(reach)
-        by_part = named[reach] = {}
-        for name, part in parts.items():
+        if known is None:
+            by_part, missing = dict[str, int](), parts
+        else:
+            by_part, missing = {name: bits for name, bits in known.items() if name not in stale}, fresh
+        named[reach] = by_part
+        if pace.spent(1):
+            yield
+        for name, part in missing.items():
             if pace.spent(1):
                 yield
-            if known is not None and before.parts.get(name) is part:
-                bits = known.get(name, 0)
-            else:
-                bits = yield from _named_of(part, reach, pace)
+            bits = yield from _named_of(part, reach, pace)
             if bits:
                 by_part[name] = bits
     return named
+
+
+def _numbered(
+    identities: Sequence[tuple[object, ...]], before: Mapping[tuple[object, ...], int]
+) -> dict[tuple[object, ...], int]:
+    """A number for each; new ones get numbers that were not in use."""
+    unused = max(before.values(), default=-1) + 1
+    return {one: before.get(one, unused + place) for place, one in enumerate(identities)}
+
+
+def _identity(grant: GrantSpec) -> tuple[object, ...]:
+    """All of a grant that a row depends on."""
+    tests = conditions.encoded(grant.conditions) if grant.conditions else b""
+    return grant.effect, access.reach(grant), tests, grant.expires, grant.name
 
 
 def _named_of(part: Part, reach: Reach, pace: Pace) -> Generator[None, None, int]:
@@ -124,25 +158,38 @@ class _Folding:
         self._grants = asked.grants
         self._reached = [known.named[access.reach(grant)] for grant in asked.grants]
         self._opened = horizon.openings(tuple(known.named), asked.horizon)
+        self._shared = cast("dict[Rights, Row]", known.rows)
+        self._made = cast("dict[Whose, tuple[Rights, Row]]", known.folded)
+        same = before.horizon == asked.horizon and before.parts.keys() == known.parts.keys()
+        same = same and all(before.parts[name] is part for name, part in known.parts.items())
+        self._folded: Mapping[Whose, tuple[Rights, Row]] = before.folded if same else {}
 
-    def rows(self) -> Generator[None, None, dict[str, Row]]:
+    def rows(self, numbers: Sequence[int]) -> Generator[None, None, dict[str, Row]]:
+        """By principal id. `numbers` are those of the grants."""
         places = access.by_subject(self._grants)
-        shared = self._known.rows
-        assert isinstance(shared, dict)
-        by_grants: dict[tuple[tuple[int, ...], tuple[str, ...]], Row] = {}
         rows: dict[str, Row] = {}
         for principal in self._asked.principals:
             ceiling = self._asked.ceilings.get(principal.id, EVERY_TOOL)
             applicable = access.applicable(principal.subjects, places)
-            row = by_grants.get((applicable, ceiling))
-            if row is None:
-                rights = yield from self._rights(applicable, ceiling)
-                row = shared.get(rights) or self._before.rows.get(rights) or _row(rights)
-                by_grants[applicable, ceiling] = shared[rights] = row
-            rows[principal.id] = row
+            whose = (tuple([numbers[place] for place in applicable]), ceiling)
+            found = self._made.get(whose)
+            if found is None:
+                found = self._made[whose] = yield from self._fold(whose, applicable)
+            rows[principal.id] = found[1]
             if self._pace.spent(1 + len(applicable) // 100):
                 yield
         return rows
+
+    def _fold(self, whose: Whose, applicable: tuple[int, ...]) -> Generator[None, None, tuple[Rights, Row]]:
+        ceiling = whose[1]
+        known = self._folded.get(whose)
+        if known is None:
+            rights = yield from self._rights(applicable, ceiling)
+            known = rights, self._shared.get(rights) or self._before.rows.get(rights) or _row(rights)
+        elif ceiling in self._before.ceilings:
+            self._known.ceilings.setdefault(ceiling, self._before.ceilings[ceiling])
+        self._shared[known[0]] = known[1]
+        return known
 
     def _rights(self, applicable: tuple[int, ...], ceiling: tuple[str, ...]) -> Generator[None, None, Rights]:
         sums = yield from self._sums(applicable)
