@@ -1,0 +1,1 @@
+"""The three databases, each behind the seam of `database`."""

@@ -1,0 +1,1 @@
+"""The kind `sql`, on real SQLite, PostgreSQL and MariaDB."""
