@@ -1,10 +1,10 @@
 """The tools of this kind, in groups; each is a row, and a new group is one import and one name here."""
 
 from toolgate.upstreams.filesystem.settings import Settings
-from toolgate.upstreams.filesystem.tools import finding, reading, writing
+from toolgate.upstreams.filesystem.tools import documents, finding, reading, writing
 from toolgate.upstreams.filesystem.tools.tool import Tool
 
-ALL: tuple[Tool, ...] = (*reading.TOOLS, *finding.TOOLS, *writing.TOOLS)
+ALL: tuple[Tool, ...] = (*reading.TOOLS, *documents.TOOLS, *finding.TOOLS, *writing.TOOLS)
 
 
 def offered(settings: Settings) -> dict[str, Tool]:

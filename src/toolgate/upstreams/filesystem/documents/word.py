@@ -1,0 +1,28 @@
+"""DOCX, by mammoth, which knows headings, lists, tables and links."""
+
+from typing import Any, BinaryIO, cast
+from zipfile import BadZipFile
+
+import mammoth  # pyright: ignore[reportMissingTypeStubs]
+
+from toolgate.upstreams.filesystem.documents import archive
+from toolgate.upstreams.filesystem.documents.parts import Contents, Unreadable, of_text
+from toolgate.upstreams.filesystem.documents.web import markdown
+
+
+_library = cast(Any, mammoth)
+
+
+def _without(image: object) -> list[Any]:
+    return []
+
+
+def opened(file: BinaryIO) -> Contents:
+    """Raises Unreadable. Pictures are left out."""
+    archive.refuse_definitions(archive.opened(file))
+    file.seek(0)
+    try:
+        html = _library.convert_to_html(file, convert_image=_without).value
+    except (BadZipFile, KeyError, OSError, ValueError) as error:
+        raise Unreadable(f"it is damaged: {error}") from None
+    return of_text(markdown(html))
