@@ -20,7 +20,7 @@ from toolgate.model.health import Health, HealthState
 from toolgate.model.identity import Grant
 from toolgate.model.snapshot import Target
 from toolgate.ports import Handler, Upstream
-from toolgate.protocol.faults import METHOD_NOT_FOUND
+from toolgate.protocol.faults import INVALID_PARAMS, METHOD_NOT_FOUND
 from toolgate.protocol.versions import LATEST_LEGACY, MODERN, SERVED
 
 PROBE_TIMEOUT = 10.0
@@ -31,6 +31,10 @@ WELL, ILL = 16, 64
 
 FIRST_PROBE = 5.0
 """Seconds within which a server is first probed once it is discovered; at random, so that not all are at once."""
+
+_ANSWERS = (METHOD_NOT_FOUND, INVALID_PARAMS)
+"""Errors by which a server shows that it is there and reads what it is asked. `server/discover` and `ping` have no
+parameters that could be wrong, but a kind of another package may look for a tool's name in everything."""
 
 _SMOOTHING = 0.2
 _JITTER = 0.1
@@ -110,7 +114,7 @@ class Probe:
         except TimeoutError:
             return UpstreamFailed(f"it did not answer within {PROBE_TIMEOUT:g} s", reached=False)
         except UpstreamError as error:
-            if error.code == METHOD_NOT_FOUND:
+            if error.code in _ANSWERS:
                 return None
             return UpstreamFailed(f"it answers with an error ({error.code}): {error.message[:200]}")
         except ToolgateError as error:
