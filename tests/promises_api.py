@@ -1,6 +1,14 @@
 """Promises of the REST API; a part of `tests.promises.PROMISES`."""
 
 API: dict[str, tuple[str, str]] = {
+    "api.calls": (
+        "docs/reference/api.md",
+        "Records of every caller are for observers and for holders of audit:read; refusals are problems as elsewhere.",
+    ),
+    "api.reads-told": (
+        "docs/explanation/records.md",
+        "Who reads the audit, or the records of other callers, is named in the log, whatever its level.",
+    ),
     "api.networks": (
         "docs/explanation/security.md",
         "A key that is for certain networks is refused at the API from others, as at the MCP endpoints.",

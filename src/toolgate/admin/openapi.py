@@ -38,6 +38,7 @@ _ANSWERS = {
     Gives.HEALTH: "ServerHealth",
     Gives.HEALTH_PAGE: "ServerHealthPage",
     Gives.ROTATED: "Rotated",
+    Gives.CALLS: "Calls",
     Gives.HITS: "Hits",
     Gives.TOOLS: "ToolPage",
     Gives.OFFERED: "OfferedPage",
@@ -98,6 +99,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     if "{tool}" in route.path:
         found.append({"name": "tool", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}})
     found.extend(QUERY.get(route.gives, ()))
+    if route.gives is Gives.CALLS:
+        limit = {"type": "integer", "minimum": 0, "maximum": MOST_LISTED, "default": LIST}
+        found.append({"name": "limit", "in": "query", "schema": limit})
     if route.version:
         described = "The version that you saw, from an ETag."
         required = route.version == "required"

@@ -45,6 +45,7 @@ TYPES: dict[int, str] = {
     421: "misdirected",
     422: "refused",
     428: "precondition-required",
+    429: "limited",
     500: "internal",
     503: "store-failed",
 }

@@ -63,11 +63,13 @@ class Gives(StrEnum):
     BUNDLE = "bundle"
     IMPORTED = "imported"
     ROTATED = "rotated"
+    CALLS = "calls"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is below /api/v1. `errors` are the statuses beside those that every route may answer. `version` says what
-    If-Match is: `required`, `optional`, or empty where it means nothing. `does` is None for the document itself."""
+    If-Match is: `required`, `optional`, or empty where it means nothing. `does` is None for the document itself, and for the
+    records of calls, which the gateway answers also where it has no records to administer (`edge.observing`)."""
 
     method: str
     path: str
@@ -249,6 +251,10 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="GET", path="/audit", name="list-changes", does=special.audit, gives=Gives.CHANGES,
         summary="What was changed, by whom, and what it was before; oldest first.", errors=(403,),
+    ),
+    Route(
+        method="GET", path="/calls", name="list-calls", does=None, gives=Gives.CALLS, errors=(429,),
+        summary="The latest call records that you may see; with `follow` a stream of them. Also without records.",
     ),
     Route(
         method="GET", path="/me", name="who-am-i", does=special.me, gives=Gives.ME,

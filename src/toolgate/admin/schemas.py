@@ -12,6 +12,7 @@ from toolgate.admin.special import SecretInput
 from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
 from toolgate.model.entities import Change, Entity, Key, Server
 from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
+from toolgate.model.records import CallRecord
 from toolgate.rules.linting import Lint
 
 _PREFIX = "#/components/schemas/"
@@ -81,7 +82,7 @@ def name_of(entity: type[Entity]) -> str:
 def components() -> dict[str, Any]:
     """All schemas by name. Of each kind: the record as it is answered (`Server`), as it is written (`ServerInput`), and
     a page of them (`ServerPage`)."""
-    told = (Problem, Me, Lints, Change, Rotated, Attempt, ServerHealth, ServerHealthPage, *FOUND)
+    told = (Problem, Me, Lints, Change, Rotated, CallRecord, Attempt, ServerHealth, ServerHealthPage, *FOUND)
     _, found = msgspec.json.schema_components([*PLURALS, *told], ref_template=_PREFIX + "{name}")
     for entity in PLURALS:
         name = name_of(entity)
@@ -104,6 +105,9 @@ def components() -> dict[str, Any]:
         "required": sorted([*key["properties"], "key"]),
     }
     found["Registered"] = _registered(found[name_of(Server)], found["Attempt"])
+    found["CallRecord"]["properties"]["client"] = {"type": ["object", "null"]}
+    found["CallRecord"]["required"] = sorted(found["CallRecord"]["properties"])
+    found["Calls"] = _holding("calls", reference("CallRecord"))
     found["Changes"] = _page(reference("Change"), {"type": ["integer", "null"]})
     found["Change"]["properties"] |= {"before": {"type": ["object", "null"]}, "after": {"type": ["object", "null"]}}
     return found
@@ -112,6 +116,11 @@ def components() -> dict[str, Any]:
 def _registered(server: dict[str, Any], attempt: dict[str, Any]) -> dict[str, Any]:
     properties = {**attempt["properties"], **server["properties"]}
     return {**server, "title": "Registered", "properties": properties, "required": sorted(properties)}
+
+
+def _holding(name: str, item: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: {"type": "array", "items": item}}
+    return {"type": "object", "properties": properties, "required": [name], "additionalProperties": False}
 
 
 def _page(item: dict[str, Any], following: dict[str, Any]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ async def audit(task: Task) -> Answer:
     after = number(found, "after", 0, 0, _MOST_SEQ)
     if found:
         raise Wrong(400, "The audit takes `after` and `limit`.", tuple((name, "not known here") for name in found))
-    changes = await task.uses.records.audit(task.principal, after=after, limit=limit)
+    changes = await task.uses.records.audit(task.principal, after=after, limit=limit, request=task.request)
     following = changes[-1].seq if len(changes) == limit else None
     return said({"items": [shown_change(change) for change in changes], "next": following})
 

@@ -13,6 +13,7 @@ from toolgate.assembly.alone import Alone
 from toolgate.assembly.gathering import Gathering
 from toolgate.assembly.http import Areas, Listening, listen, no_areas
 from toolgate.assembly.line import Line, Setup, open_line
+from toolgate.assembly.refusals import Problems, nobody
 from toolgate.assembly.registry_area import listed_by
 from toolgate.assembly.watching import stop, watch_certificate, watch_file
 from toolgate.control.accepting import Accepting
@@ -71,9 +72,10 @@ async def open_gateway(
         line.publisher.on_swap(lambda old, new: recent.judge())
         checks, warnings = ({name: partial(problems.get, name) for name in names} for names in (CHECKED, WARNED))
         health = Health(checks, lambda: _up(line), warnings)
-        observing = Observing(line.door, health, metrics, recent)
         records = None if gathering is None else gathering.served
         uses = None if administration is None else administration(line)
+        sees_all = nobody if uses is None else uses.records.sees_all
+        observing = Observing(line.door, health, metrics, recent, Problems(), sees_all)
         areas = (
             no_areas if uses is None else api(uses, line),
             listed_by(settings, line, records),

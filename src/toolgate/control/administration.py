@@ -8,6 +8,7 @@ Errors, and on each of them nothing was changed: NotAllowed (who could give the 
 what the actor may not read), Refused (every finding), Conflict (another version, or the name is taken), StoreFailed.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -19,8 +20,9 @@ from toolgate.control.registry import Registry
 from toolgate.control.repeating import Repeat
 from toolgate.control.selection import matching, shown
 from toolgate.model.entities import Change, Entity, Secret
-from toolgate.model.errors import NotFound, Refused
+from toolgate.model.errors import NotFound, Refused, StoreFailed
 from toolgate.model.identity import Principal
+from toolgate.model.records import AUDIT_LOG
 from toolgate.model.remembered import Remembered
 from toolgate.rules.directory import Directory
 from toolgate.rules.permissions import ORGANISATION
@@ -29,6 +31,10 @@ from toolgate.rules.scopes import Need
 E = TypeVar("E", bound=Entity)
 
 MOST_LISTED = 1000
+
+AUDIT = Need("audit:read", (ORGANISATION,))
+
+audit_log = logging.getLogger(AUDIT_LOG)
 
 
 class Administration:
@@ -109,11 +115,24 @@ class Administration:
         async with self.open(actor, request=request) as desk:
             await desk.remove(entity, name, expected=expected)
 
-    async def audit(self, actor: Principal, *, after: int = 0, limit: int = 100) -> tuple[Change, ...]:
-        """What was changed after this `seq`, oldest first. Needs audit:read in the organisation."""
+    async def audit(
+        self, actor: Principal, *, after: int = 0, limit: int = 100, request: str = ""
+    ) -> tuple[Change, ...]:
+        """What was changed after this `seq`, oldest first. Needs audit:read in the organisation. Who reads it is told
+        in the log: in the audit itself, whoever follows it would follow themselves, and reading would be writing."""
         directory, who = await self._look(actor)
-        who.require(directory, (Need("audit:read", (ORGANISATION,)),))
+        who.require(directory, (AUDIT,))
+        told = {"event": "audit_read", "request": request}
+        audit_log.info("%s reads the audit after %d (up to %d changes)", actor.id, after, limit, extra=told)
         return await self.registry.store.changes(after, limit=max(1, min(limit, MOST_LISTED)))
+
+    async def sees_all(self, actor: Principal) -> bool:
+        """Whether the actor may read every caller's records, by what it holds; False also while that cannot be said."""
+        try:
+            _, who = await self._look(actor)
+        except StoreFailed:
+            return False
+        return who.may(AUDIT)
 
     async def whoami(self, actor: Principal) -> Actor:
         """Who the actor is here, with everything that it holds."""

@@ -5,6 +5,10 @@ import msgspec
 from toolgate.model.errors import Outcome
 
 
+AUDIT_LOG = "toolgate.audit"
+"""The logger that says who read the audit, or other callers' records. Whatever log level is chosen, it is heard."""
+
+
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
     """How one Arrival went. `at` is Unix time in seconds; durations are seconds; `upstream_s` is the time spent waiting
     for the upstream, so that `duration_s - upstream_s` is the gateway's own. `client` is the JSON object with which the

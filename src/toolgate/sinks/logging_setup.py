@@ -8,6 +8,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
+from toolgate.model.records import AUDIT_LOG
 from toolgate.rules.redaction import printable, redacted
 
 Form = Literal["json", "pretty"]
@@ -28,6 +29,7 @@ def configure(form: Form, level: str, stream: TextIO) -> "LogHandler":
     for old in root.handlers[:]:
         root.removeHandler(old)
     root.addHandler(handler)
+    logging.getLogger(AUDIT_LOG).setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
     return handler
 
