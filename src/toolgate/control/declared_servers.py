@@ -70,7 +70,8 @@ def _read_server(name: str, place: Place, around: Surroundings) -> Filed | None:
     for key in [key for key in entries if key not in known]:
         entries.pop(key).wrong(f"unknown key of kind {kind}", closest(key, known))
     era = entries["era"].choice(_ERAS) if "era" in entries else "auto"
-    sharing = entries["sharing"].choice(_SHARINGS) if "sharing" in entries else None
+    chosen = "sharing" in entries and entries["sharing"].node.value is not None
+    sharing = entries["sharing"].choice(_SHARINGS) if chosen else None
     timeout = entries["timeout"].seconds(_SHORTEST_S, _LONGEST_S) if "timeout" in entries else TIMEOUT_S
     max_bytes = entries["max_bytes"].size(_LEAST_BYTES, _MOST_BYTES) if "max_bytes" in entries else MAX_BYTES
     interval = entries["probe_interval"].seconds(_OFTENEST_S, _SELDOMEST_S) if "probe_interval" in entries else None

@@ -214,13 +214,13 @@ class _Builder:
         self._refuse_tag(event.tag, line)
         top = self._stack[-1] if self._stack else None
         if top is not None and top.is_mapping and top.key is None:
-            self._key(top, event.value, line)
+            self._key(top, event.value, line, plain=event.implicit[0])
             return
         value = scalar_value(event.value) if event.implicit[0] else event.value
         self._add(_Anchored(Node(value, line), 1, 0), event.anchor)
 
-    def _key(self, top: _Open, key: str, line: int) -> None:
-        if key == "<<":
+    def _key(self, top: _Open, key: str, line: int, *, plain: bool) -> None:
+        if key == "<<" and plain:
             raise _Stop(line, "merge keys (`<<`) are not supported: write the values out, or repeat them by alias")
         if key in top.entries:
             self._findings.add(line, step(top.path, key), f"this key was already given on line {top.key_lines[key]}")
