@@ -1,6 +1,5 @@
 """Records in a database (`ports.Store`), whichever database it is."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -12,7 +11,8 @@ from toolgate.ports import Clock
 from toolgate.stores.records import bodies
 from toolgate.stores.records.database import Database
 from toolgate.stores.records.hearing import Hearing
-from toolgate.stores.records.tables import CHANGE, META, RECORD
+from toolgate.stores.records.held import Held
+from toolgate.stores.records.tables import CHANGE, META
 from toolgate.stores.records.transaction import RecordsTransaction
 
 
@@ -25,6 +25,7 @@ class Records:
         """The id that this installation keeps for ever, also when it moves to another database."""
         self._clock = clock
         self._hearing = Hearing(database)
+        self._held = Held()
 
     @asynccontextmanager
     async def transaction(self, actor: str, /, *, request: str = "") -> AsyncGenerator[RecordsTransaction]:
@@ -35,7 +36,7 @@ class Records:
                 # On PostgreSQL this row is the lock of the one writer; SQLite has taken its own by now.
                 began: int = (await connection.execute(select(META.c.seq).with_for_update())).scalar_one()
             transaction = RecordsTransaction(
-                self.database, connection, self._clock, began, actor=actor, request=request
+                self.database, connection, self._clock, began, actor=actor, request=request, held=self._held
             )
             try:
                 yield transaction
@@ -46,15 +47,9 @@ class Records:
             self._hearing.pulse()
 
     async def load(self) -> tuple[int, tuple[Entity, ...]]:
-        entities: list[Entity] = []
         async with self.database.reading() as connection:
-            seq: int = (await connection.execute(select(META.c.seq))).scalar_one()
-            query = select(RECORD).order_by(RECORD.c.kind, RECORD.c.name)
-            async with connection.stream(query) as result:
-                async for rows in result.partitions(bodies.AT_ONCE):
-                    entities.extend(map(bodies.decode, rows))
-                    await asyncio.sleep(0)
-        return seq, tuple(entities)
+            state = await self._held.read(connection)
+        return state.seq, state.everything()
 
     async def changes(self, after: int, /, *, limit: int) -> tuple[Change, ...]:
         query = select(CHANGE).where(CHANGE.c.seq > after).order_by(CHANGE.c.seq).limit(limit)

@@ -15,6 +15,7 @@ from toolgate.model.remembered import Remembered
 from toolgate.ports import Clock
 from toolgate.stores.records import bodies
 from toolgate.stores.records.database import Database
+from toolgate.stores.records.held import Held, State
 from toolgate.stores.records.ids import new_id
 from toolgate.stores.records.tables import CHANGE, IDEMPOTENCY, META, RECORD
 
@@ -28,7 +29,15 @@ class RecordsTransaction:
     """Made by `Records.transaction`. After a failure of the database it takes nothing more and cannot be committed."""
 
     def __init__(
-        self, database: Database, connection: AsyncConnection, clock: Clock, seq: int, *, actor: str, request: str
+        self,
+        database: Database,
+        connection: AsyncConnection,
+        clock: Clock,
+        seq: int,
+        *,
+        actor: str,
+        request: str,
+        held: Held,
     ) -> None:
         self._began = self.seq = seq
         """The `seq` of the last change: of this transaction if it made one."""
@@ -37,6 +46,8 @@ class RecordsTransaction:
         self._clock = clock
         self._actor = actor
         self._request = request
+        self._held = held
+        self._before: State | None = None
         self._turn = asyncio.Lock()
         self._over: str | None = None
 
@@ -47,6 +58,9 @@ class RecordsTransaction:
 
     async def find(self, entity: type[E], /) -> tuple[E, ...]:
         async with self._step():
+            if self.seq == self._began:  # nothing of our own is among them
+                self._before = self._before or await self._held.read(self._connection)
+                return cast("tuple[E, ...]", tuple(self._before.records.get(entity.KIND, {}).values()))
             query = select(RECORD).where(RECORD.c.kind == entity.KIND).order_by(RECORD.c.name)
             found: list[E] = []
             async with self._connection.stream(query) as result:
