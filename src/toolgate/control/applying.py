@@ -8,11 +8,15 @@ from toolgate.control.actors import Actor, actor_of
 from toolgate.control.administration import Administration
 from toolgate.control.desk import Desk
 from toolgate.control.plan import ORDER, Action, Plan, Step, Wanted, goal, plan
-from toolgate.model.entities import Entity
+from toolgate.model.entities import KEPT, Entity
 from toolgate.model.errors import Conflict, NotAllowed, NotFound, Refused
 from toolgate.model.identity import Principal
+from toolgate.ports import Store
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
+
+_KEPT = frozenset(entity.KIND for entity in KEPT)
+_PAGE = 1000
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Applying:
         store = self._administration.registry.store
         async with self._administration.open(actor, request=request, source=source) as desk:
             # The transaction is the one writer by now: what is not in the audit yet comes after us.
-            if await store.changes(seq, limit=1):
+            if await _is_stale(store, seq):
                 raise Conflict("something was changed since the plan was made: make it again, and look at it")
             steps = _accepted(plan(desk.directory, wanted, source, prune=prune))
             await _carry_out(desk, steps)
@@ -86,6 +90,17 @@ class Applying:
             for _, record in sorted(directory.all(entity).items())
             if record.stamp.managed_by == source and who.may_read(directory, record)
         )
+
+
+async def _is_stale(store: Store, seq: int) -> bool:
+    """Whether anybody changed anything since. What the gateway keeps for itself is in no plan."""
+    while True:
+        page = await store.changes(seq, limit=_PAGE)
+        if any(change.kind not in _KEPT for change in page):
+            return True
+        if len(page) < _PAGE:
+            return False
+        seq = page[-1].seq
 
 
 def _accepted(found: Plan) -> tuple[Step, ...]:

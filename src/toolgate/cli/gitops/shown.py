@@ -53,7 +53,7 @@ def _field(step: PlannedStep, change: FieldChange) -> str:
     if not change.drifted:
         return said
     when = "" if step.updated_at is None else f", {datetime.fromtimestamp(step.updated_at, UTC):%Y-%m-%d %H:%M} UTC"
-    return f"{said}  (drift: changed by {step.updated_by}{when})"
+    return f"{said}  (drift: last changed by {step.updated_by}{when})"
 
 
 def _short(value: Any) -> str:
