@@ -9,6 +9,10 @@ API: dict[str, tuple[str, str]] = {
         "docs/explanation/records.md",
         "Who reads the audit, or the records of other callers, is named in the log, whatever its level.",
     ),
+    "api.taken-names": (
+        "docs/explanation/administration.md",
+        "Of a record that may not be read, who makes one of its name hears that the name is taken, and nothing else.",
+    ),
     "api.networks": (
         "docs/explanation/security.md",
         "A key that is for certain networks is refused at the API from others, as at the MCP endpoints.",

@@ -11,7 +11,7 @@ import pytest
 from tests.admin.site import NOBODY, Site
 from toolgate.client.administration import Administration
 from toolgate.client.place import Place
-from toolgate.model.entities import Key, Role, Secret, Server, ServerState, Team, User
+from toolgate.model.entities import Binding, Key, Role, Secret, Server, ServerState, Team, User
 from toolgate.model.errors import Conflict, NotAllowed, NotFound, Refused, Unauthenticated, UpstreamFailed
 
 
@@ -168,6 +168,30 @@ async def test_a_key_is_shown_once_and_its_digest_never(site: Site):
         after = next(one for one in (await site.records.load())[1] if isinstance(one, Key))
         assert after.digest == stored.digest
         assert (await api.revoke("laptop")).revoked
+
+
+@pytest.mark.promise("api.taken-names")
+async def test_a_taken_name_tells_nothing_but_that(site: Site):
+    async with site.api() as api:
+        await api.put_secret("token", "a value", owner="only-owner", description="Hidden from who may not see it")
+        await api.create(Role(name="writer", permissions=("secret:write",)))
+        await api.create(Binding(name="give-writer", subject="team:only-publisher", role="writer"))
+    for path, body, status in (
+        ("/secrets/token", {"value": "another"}, 409),
+        ("/secrets/fresh", {"value": "another"}, 201),
+    ):
+        answer = await site.ask("PUT", path, body, who="publisher")
+        assert answer.status == status
+    taken = await site.ask("PUT", "/secrets/token", {"value": "another"}, who="publisher")
+    assert "etag" not in taken.headers
+    assert "current" not in json.loads(taken.body)
+    assert b"only-owner" not in taken.body
+    for method, given in (("GET", {}), ("PUT", {"If-Match": '"1"'}), ("DELETE", {"If-Match": '"1"'})):
+        body = {"value": "x"} if method == "PUT" else None
+        hidden = await site.ask(method, "/secrets/token", body, who="publisher", headers=given)
+        absent = await site.ask(method, "/secrets/absent", body, who="publisher", headers=given)
+        assert hidden.status == absent.status == 404
+        assert hidden.body.replace(b"token", b"absent") == absent.body
 
 
 @pytest.mark.promise("api.no-secrets")

@@ -40,7 +40,7 @@ async def test_an_admin_makes_no_owners(acme: Company):
     await _refused(acme, "admin", create=Binding(name="up", subject="user:ann", role="sealer"))
     await admin.create(by("admin"), Role(name="empty", permissions=("audit:read",)))
     await admin.create(by("admin"), Binding(name="ok", subject="user:ann", role="empty"))
-    wider = Role(name="empty", permissions=("audit:read", "backup:make"))
+    wider = Role(name="empty", permissions=("audit:read", "secret:rotate"))
     await _refused(acme, "admin", replace=wider)
     assert made.stamp.version == 1
 

@@ -42,13 +42,13 @@ PERMISSIONS: Mapping[str, str] = {
     "secret:rotate": "seal all secrets anew under another data key",
     "approval:decide": "decide what waits for approval",
     "audit:read": "read the audit, and every caller's records",
-    "settings:read": "see the settings of the installation",
-    "backup:make": "take and restore backups",
 }
-"""Every permission: `area:verb` -> what it is the right to do."""
+"""Every permission: `area:verb` -> what it is the right to do. What has no use case has none: settings and backups are
+for whoever has the machine. Nothing waits for approval yet; `approval:decide` is there because the role approver, which
+is given to people beforehand, is made of it."""
 
 _READ = frozenset(name for name in PERMISSIONS if name.endswith(":read"))
-_OWNER_ONLY = frozenset({"secret:rotate", "backup:make"})
+_OWNER_ONLY = frozenset({"secret:rotate"})
 _CATALOGUE = frozenset({"server:read", "team:read", "service:read", "grant:read"})
 
 ROLES: Mapping[str, frozenset[str]] = {

@@ -12,7 +12,7 @@ from toolgate.model.entities import Grant, Key, Secret
 from toolgate.rules import globs, keys
 from toolgate.rules.facts import Facts, Finding
 from toolgate.rules.names import meant
-from toolgate.rules.validity import conditions, fields
+from toolgate.rules.validity import conditions, fields, labels
 from toolgate.rules.validity.shadows import shadowed
 
 OFFERS = ("tools", "prompts", "resources")
@@ -76,6 +76,9 @@ def grant(value: Grant, facts: Facts) -> Iterator[Finding]:
     yield from _meant(value)
     servers = [name for name in sorted(facts.directory.servers) if _names(value, name)]
     yield from _servers(value, facts)
+    known = labels.of_servers(facts.directory, servers)
+    yield from labels.unmatched("tags", value.tags, known.tags)
+    yield from labels.unmatched("risks", value.risks, known.risks)
     yield from _offers(value, servers, facts)
     yield from _conditions(value, servers, facts)
     yield from shadowed(value, servers, facts)
