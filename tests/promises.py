@@ -10,6 +10,7 @@ from tests.promises_api import API
 from tests.promises_clients import CLIENTS
 from tests.promises_control import CONTROL
 from tests.promises_gitops import GITOPS
+from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
 from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
@@ -23,7 +24,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONTROL, GITOPS, LISTINGS, REGISTRY, REPLICAS, SECRETS)
+_PARTS = (API, CLIENTS, CONTROL, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SECRETS)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

@@ -8,7 +8,7 @@ import msgspec
 
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import Override
-from toolgate.rules.linting import Lint, Severity, texts, tools
+from toolgate.rules.linting import Lint, Severity, prompts, texts, tools
 
 MOST_TOOLS = 40
 MOST_TOKENS = 20_000
@@ -20,22 +20,27 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 def lint(
     discovery: Discovery, overrides: Mapping[str, Override] | None = None, others: Collection[str] = ()
 ) -> tuple[Lint, ...]:
-    """All lints, the worst first. `overrides` add what is missing, by tool; `others` are the names of other servers,
-    which nothing here should speak of."""
+    """All lints, the worst first. `overrides` add what is missing, by tool, and what they hide is offered to nobody;
+    `others` are the names of other servers, which nothing here should speak of."""
     found = list(_server(discovery, others))
-    size = 0
+    size = count = 0
     for offer in discovery.offers:
+        override = (overrides or {}).get(offer.name) if offer.kind is OfferKind.TOOL else None
+        if override is not None and override.hidden:
+            continue
         definition = texts.plain(offer.definition)
         if definition is None:
             found.append(Lint(Severity.ERROR, "unreadable", offer.name, "", "is nested too deep, or is no JSON"))
             continue
         if offer.kind is OfferKind.TOOL:
-            definition = _overridden(definition, (overrides or {}).get(offer.name))
+            definition = _overridden(definition, override)
             length = len(msgspec.json.encode(definition))
             size += length
+            count += 1
             found.extend(tools.lint(offer.name, definition, length))
+        elif offer.kind is OfferKind.PROMPT:
+            found.extend(prompts.lint(offer.name, definition))
         found.extend(_texts(offer, definition, others))
-    count = sum(offer.kind is OfferKind.TOOL for offer in discovery.offers)
     if count > MOST_TOOLS:
         reason = f"{count} tools: models choose badly among more than {MOST_TOOLS}; offer fewer by a virtual server"
         found.append(Lint(Severity.WARNING, "server-tools", "", "", reason))

@@ -103,7 +103,7 @@ def _parameter(name: str, parameter: str, described: Any) -> Iterator[Lint]:
         yield Lint(Severity.WARNING, "parameter-type", name, path, "has no schema: a model can only guess its type")
         return
     schema = cast("Mapping[str, Any]", described)
-    if not str(schema.get("description") or schema.get("title") or "").strip():
+    if not _says_more(parameter, schema):
         yield Lint(Severity.WARNING, "parameter-description", name, path, "has no description")
     kind: Any = schema.get("type")
     if kind is None and not _ANY & schema.keys():
@@ -112,6 +112,14 @@ def _parameter(name: str, parameter: str, described: Any) -> Iterator[Lint]:
     if wanted is not None and not (wanted | _ANY) & schema.keys():
         reason = f"any {kind} fits: say more ({', '.join(sorted(wanted))} or enum)"
         yield Lint(Severity.NOTE, "parameter-constraint", name, path, reason)
+
+
+def _says_more(parameter: str, schema: Mapping[str, Any]) -> bool:
+    """Whether it is described. A title that is the name once more, as generators write them, says nothing."""
+    if str(schema.get("description") or "").strip():
+        return True
+    title = "".join(letter for letter in str(schema.get("title") or "").casefold() if letter.isalnum())
+    return title not in ("", "".join(letter for letter in parameter.casefold() if letter.isalnum()))
 
 
 def _references(name: str, value: Any, path: str) -> Iterator[Lint]:
