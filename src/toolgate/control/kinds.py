@@ -68,7 +68,7 @@ def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
     reason, _, path = str(error).partition(" - at `$")
     reason = reason[:1].lower() + reason[1:]
     for name, told in _TYPES.items():
-        reason = reason.replace(f"`{name}`", told)
+        reason = reason.replace(f"`{name}`", told).replace(f"`{name} | null`", told)
     path = path.removesuffix("`")
     return (f"{reason} among its values" if path.endswith("[...]") else reason), path
 
