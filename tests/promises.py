@@ -14,6 +14,7 @@ from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
 from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
+from tests.promises_search import SEARCH
 from tests.promises_secrets import SECRETS
 
 
@@ -24,7 +25,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONTROL, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SECRETS)
+_PARTS = (API, CLIENTS, CONTROL, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

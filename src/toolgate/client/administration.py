@@ -19,11 +19,13 @@ from toolgate.client.problems import error_of
 from toolgate.egress.client import HttpClient
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import UpstreamFailed
+from toolgate.model.found import Hits, OfferedPage, Tool, ToolPage, ToolView
 from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
 E = TypeVar("E", bound=Entity)
 S = TypeVar("S", Server, Virtual)
+T = TypeVar("T", bound=msgspec.Struct)
 
 MAX_BYTES = 64 * 1024 * 1024
 _NAME = "toolgate"
@@ -130,6 +132,44 @@ class Administration:
 
     async def lint(self, name: str) -> tuple[Lint, ...]:
         return msgspec.convert((await self._ask("GET", f"{_path(Server, name)}/lint"))["lints"], tuple[Lint, ...])
+
+    async def search(self, words: str, *, kind: str | None = None, limit: int = 20, after: str | None = None) -> Hits:
+        """One page of servers and tools, best first; `kind` is `server` or `tool`."""
+        asked = {"q": words, "limit": str(limit), **_given(kind=kind, after=after)}
+        return _told(await self._ask("GET", f"/search?{urlencode(asked)}"), Hits)
+
+    async def tools(
+        self, filters: Mapping[str, str] | None = None, *, after: str | None = None, limit: int = 100
+    ) -> ToolPage:
+        """One page of tools of all servers; filters are `server`, `name`, `tag`, `risk` and `hidden`."""
+        asked = {"limit": str(limit), **(filters or {}), **_given(after=after)}
+        return _told(await self._ask("GET", f"/tools?{urlencode(asked)}"), ToolPage)
+
+    async def each_tool(self, filters: Mapping[str, str] | None = None) -> AsyncGenerator[Tool]:
+        """All tools that fit, page by page."""
+        after: str | None = None
+        while True:
+            page = await self.tools(filters, after=after, limit=1000)
+            for one in page.items:
+                yield one
+            after = page.next
+            if after is None:
+                return
+
+    async def tool(self, server: str, name: str) -> ToolView:
+        return _told(await self._ask("GET", _tool_path(server, name)), ToolView)
+
+    async def change_tool(self, server: str, name: str, patch: Mapping[str, Any], *, version: int) -> ToolView:
+        """Sets what the registry says of a tool; None takes a field back. `version` is the server's."""
+        changed = await self._ask("PATCH", _tool_path(server, name), dict(patch), version=version, media=_MERGE_PATCH)
+        return _told(changed, ToolView)
+
+    async def offered(
+        self, server: str, what: str = "tools", *, after: str | None = None, limit: int = 100
+    ) -> OfferedPage:
+        """What a server was found to offer: `what` is tools, resources or prompts."""
+        asked = {"limit": str(limit), **_given(after=after)}
+        return _told(await self._ask("GET", f"{_path(Server, server)}/{what}?{urlencode(asked)}"), OfferedPage)
 
     async def replace(self, value: E) -> E:
         """`value` is the record as it was got, changed; its stamp says which version that was."""
@@ -264,6 +304,22 @@ def record(entity: type[E], values: Mapping[str, Any]) -> E:
 
 def _path(entity: type[Entity], name: str) -> str:
     return f"/{PLURALS[entity]}/{quote(name, safe='')}"
+
+
+def _tool_path(server: str, name: str) -> str:
+    return f"{_path(Server, server)}/tools/{quote(name, safe='')}"
+
+
+def _given(**values: str | None) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _told(values: Any, struct: type[T]) -> T:
+    """An answer that is no record. Raises UpstreamFailed for what a newer gateway may say."""
+    try:
+        return msgspec.convert(values, struct)
+    except msgspec.ValidationError as error:
+        raise UpstreamFailed(f"the gateway answered what this version cannot read: {error}") from None
 
 
 def _kind(path: str) -> type[Entity] | None:
