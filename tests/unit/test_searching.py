@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
@@ -26,14 +26,14 @@ def tool(name: str, description: str = "", parameters: str = "", tags: str = "",
 
 
 def search(
-    segments: dict[str, Sequence[Document]] | Sequence[Document],
+    segments: Mapping[str, Sequence[Document]] | Sequence[Document],
     query: str,
     *,
-    hidden: dict[str, int] | None = None,
+    hidden: Mapping[str, int] | None = None,
     limit: int = 100,
     after: tuple[float, str, str] | None = None,
 ) -> Outcome:
-    by_name = segments if isinstance(segments, dict) else {"s": segments}
+    by_name = segments if isinstance(segments, Mapping) else {"s": segments}
     vocabulary = Vocabulary()
     within: list[Within] = []
     for name, documents in by_name.items():
@@ -172,7 +172,7 @@ def test_what_is_hidden_changes_nothing(
 def test_nothing_is_found_that_does_not_count(
     documents: list[Document], others: list[Document], query: str, masks: tuple[int, int]
 ):
-    hidden = dict(zip(("a", "b"), masks, strict=True))
+    hidden: dict[str, int] = {"a": masks[0], "b": masks[1]}
     found = search({"a": documents, "b": others}, query, hidden=hidden)
     assert all(not hidden[one.name] >> one.place & 1 for one in found.best)
     assert found.total == len(found.best) == len({(one.name, one.place) for one in found.best})
