@@ -151,12 +151,14 @@ async def test_a_tool_is_described_labelled_and_paused(gateway: Gateway):
         assert changed.definition["description"] != text, "the server's own word is kept beside ours"
         assert [grant.name for grant in changed.grants] == ["own"]
         assert [hit.name for hit in (await until(rob, "parrots", lambda hits: hits.total > 0)).items] == ["echo"]
-        assert [tool.name for tool in (await owner.tools({"tag": "birds", "risk": "low"})).items] == ["echo"]
+        assert [tool.name for tool in (await owner.tools({"server": "own", "tag": "birds", "risk": "low"})).items] == [
+            "echo"
+        ]
         with pytest.raises(Conflict):
             await owner.change_tool("own", "echo", {"hidden": True}, version=made.stamp.version)
         hidden = await owner.change_tool("own", "echo", {"hidden": True}, version=changed.version)
         await until(rob, "parrots", lambda hits: hits.total == 0)
-        assert [tool.name for tool in (await owner.tools({"hidden": "true"})).items] == ["echo"]
+        assert [tool.name for tool in (await owner.tools({"server": "own", "hidden": "true"})).items] == ["echo"]
         again = await owner.change_tool(
             "own", "echo", dict.fromkeys(("hidden", "description", "tags", "risk")), version=hidden.version
         )
