@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tests.promises_api import API
 from tests.promises_clients import CLIENTS
 from tests.promises_control import CONTROL
+from tests.promises_files import FILES
 from tests.promises_gitops import GITOPS
 from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
@@ -25,7 +26,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONTROL, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS)
+_PARTS = (API, CLIENTS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

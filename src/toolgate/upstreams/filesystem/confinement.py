@@ -55,7 +55,7 @@ class Openat2:
 
     def open(self, directory: int, names: Sequence[str], flags: int) -> int:
         path = os.fsencode("/".join(names) or ".")
-        return syscalls.openat2(directory, path, flags | O_NOFOLLOW | O_CLOEXEC, self._resolve)
+        return syscalls.openat2(directory, path, flags | O_CLOEXEC, self._resolve)
 
 
 class Walk:
@@ -73,6 +73,8 @@ class Walk:
             for place, name in enumerate(names or (".",)):
                 last = place >= len(names) - 1
                 opened = self._step(here, name, flags if last else LOOK | O_DIRECTORY)
+                if O_PATH and flags & O_PATH and stat.S_ISLNK(os.fstat(opened).st_mode):
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 if home is not None and _mount(opened) != home:
                     raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
                 if here != directory:

@@ -103,7 +103,7 @@ class Files:
             os.close(descriptor)
 
     def look(self, place: Place) -> os.stat_result:
-        """What is there; a symbolic link is itself."""
+        """What is there; a symbolic link that is not followed is itself."""
         try:
             place, descriptor = self._open(place, LOOK)
         except Failure as failure:

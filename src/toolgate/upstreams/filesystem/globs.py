@@ -15,6 +15,9 @@ MOST_BRACES = 100
 """Alternatives that the braces of one pattern may stand for."""
 
 _RE2: Any = re2
+_PLAIN = re.compile(r"\*\*/(?:\*[^*?\[\]\\/]+|[^*?\[\]\\/]+\*?)")
+"""A name at any depth, with at most one `*`, at its beginning or end."""
+
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
@@ -41,7 +44,7 @@ def ignoring(lines: Iterable[str]) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     parsed = (line for line in map(_line, lines) if line is not None)
     for (keeps, directories), same in groupby(parsed, key=lambda line: (line[1], line[2])):
-        rules.append(Rule(_compiled("|".join(f"(?:{line[0]})" for line in same)), keeps, directories))
+        rules.append(Rule(_any_of([line[0] for line in same]), keeps, directories))
     return tuple(rules)
 
 
@@ -65,8 +68,27 @@ def ignored(rules: Sequence[Rule], path: str, directory: bool) -> bool | None:
     return None
 
 
+def _any_of(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether any of the patterns, as `_line` gives them, fits a path. Most say a name, or how one begins or ends:
+    that is tested without an expression."""
+    plain = [pattern.removeprefix("**/") for pattern in patterns if _PLAIN.fullmatch(pattern)]
+    names = frozenset(name for name in plain if "*" not in name)
+    ends = tuple(name[1:] for name in plain if name.startswith("*"))
+    begins = tuple(name[:-1] for name in plain if name.endswith("*"))
+    others = [f"(?:{_expression(pattern)})" for pattern in patterns if not _PLAIN.fullmatch(pattern)]
+    expression = _compiled("|".join(others)) if others else None
+
+    def fits(path: str) -> bool:
+        name = path.rpartition("/")[2]
+        if name in names or name.endswith(ends) or name.startswith(begins):
+            return True
+        return expression is not None and expression(path)
+
+    return fits
+
+
 def _line(line: str) -> tuple[str, bool, bool] | None:
-    """One line as (expression, keeps, directories)."""
+    """One line as (pattern, keeps, directories); the pattern is over whole paths. Raises GlobError."""
     text = line.strip("\r\n")
     text = text if text.endswith("\\ ") else text.rstrip(" ")
     if not text or text.startswith("#"):
@@ -78,7 +100,9 @@ def _line(line: str) -> tuple[str, bool, bool] | None:
     if not text:
         return None
     # Without a slash in it, a pattern is about a name at any depth.
-    return _expression(text.lstrip("/") if "/" in text else f"**/{text}"), keeps, directories
+    pattern = text.lstrip("/") if "/" in text else f"**/{text}"
+    _compiled(_expression(pattern))
+    return pattern, keeps, directories
 
 
 def _alternatives(pattern: str) -> list[str]:

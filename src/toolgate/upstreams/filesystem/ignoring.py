@@ -36,11 +36,12 @@ class Ignoring:
         if self._levels and self._levels[-1][0] == level:
             self._levels.pop()
 
-    def skips(self, names: Sequence[str], directory: bool) -> bool:
-        if directory and names[-1] in OWN:
+    def skips(self, names: Sequence[str], name: str, directory: bool) -> bool:
+        """Whether what has this name in the directory with these names is passed over."""
+        if directory and name in OWN:
             return True
         for _, length, rules in reversed(self._levels):
-            said = ignored(rules, "/".join(names[length:]), directory)
+            said = ignored(rules, "/".join((*names[length:], name)), directory)
             if said is not None:
                 return said
         return False

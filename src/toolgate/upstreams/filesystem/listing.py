@@ -21,7 +21,7 @@ MOST_IN_DIRECTORY = 200_000
 """Entries that are looked at in one directory; the rest is not there for anybody."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """`name` is as the directory has it, which need not be text."""
 
     name: str
@@ -32,29 +32,27 @@ class Entry(msgspec.Struct, frozen=True):
         return listed_name(self.name)
 
 
-class Found(msgspec.Struct, frozen=True):
-    """An entry met on a walk: `directory` is open while the walk stands at it."""
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """An entry met on a walk: `directory` is open while the walk stands at it, and is `within`. `relative` is the
+    entry's path from the beginning of the walk."""
 
-    place: Place
     entry: Entry
+    within: Place
     directory: int
     depth: int
-
-    @property
-    def relative(self) -> str:
-        """Its path from the beginning of the walk."""
-        return "/".join(self.place.names[-self.depth :])
+    relative: str
 
 
 def entries(files: Files, directory: int, place: Place) -> list[Entry]:
     """All that is not denied, by name."""
     found: list[Entry] = []
+    denies = files.protection.denier(place)
     with os.scandir(directory) as scanned:
         for number, one in enumerate(scanned):
             if number >= MOST_IN_DIRECTORY:
                 break
             kind = _type(one)
-            if not files.protection.denies(files.places.under(place, one.name), kind == "directory"):
+            if not denies(one.name, kind == "directory"):
                 found.append(Entry(one.name, kind))
     found.sort(key=lambda entry: entry.name)
     return found
@@ -73,30 +71,37 @@ def walk(
     what is passed over with all that lies in it; None passes over nothing."""
     with files.directory(start) as (directory, real):
         ignoring = None if skips is None else skips(real)
-        yield from _beneath(files, directory, real, (1, depth), pulse, ignoring)
+        yield from _beneath(_Walk(files, depth, pulse, ignoring), directory, real, 1, "")
 
 
-def _beneath(
-    files: Files, directory: int, place: Place, levels: tuple[int, int], pulse: Pulse, ignoring: Ignoring | None
-) -> Iterator[Found]:
-    level, depth = levels
-    pulse.check()
+class _Walk(msgspec.Struct, frozen=True):
+    """What stays the same on one walk."""
+
+    files: Files
+    depth: int
+    pulse: Pulse
+    ignoring: Ignoring | None
+
+
+def _beneath(walk: _Walk, directory: int, place: Place, level: int, above: str) -> Iterator[Found]:
+    files, ignoring = walk.files, walk.ignoring
+    walk.pulse.check()
     listed = entries(files, directory, place)
     if ignoring is not None:
         ignoring.enter(directory, level - 1, any(entry.name == ".gitignore" for entry in listed))
     for entry in listed:
-        path = (*place.names, entry.name)
-        if ignoring is not None and ignoring.skips(path, entry.type == "directory"):
+        if ignoring is not None and ignoring.skips(place.names, entry.name, entry.type == "directory"):
             continue
-        below = files.places.at(place.root, path)
-        yield Found(below, entry, directory, level)
-        if entry.type == "directory" and level < depth:
+        relative = above + entry.name
+        yield Found(entry, place, directory, level, relative)
+        if entry.type == "directory" and level < walk.depth:
             try:
                 opened = files.open_in(directory, entry.name, LIST)
             except OSError:
                 continue  # gone, a mount, or not ours to read
+            below = files.places.under(place, entry.name)
             try:
-                yield from _beneath(files, opened, below, (level + 1, depth), pulse, ignoring)
+                yield from _beneath(walk, opened, below, level + 1, f"{relative}/")
             except OSError as error:
                 raise of_error(error, below.shown) from error
             finally:

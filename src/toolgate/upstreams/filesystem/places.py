@@ -133,6 +133,8 @@ def new_name_flaw(name: str) -> str | None:
 
 def compared(name: str) -> str:
     """A name as the least particular file system compares it, for rules that must not be got round by spelling."""
+    if name.isascii():
+        return name.lower().rstrip(". ")
     return unicodedata.normalize("NFKC", name.translate(_IGNORABLE)).casefold().rstrip(". ")
 
 

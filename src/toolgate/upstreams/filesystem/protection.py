@@ -1,7 +1,7 @@
 """Which paths nobody gets at, and which nobody changes, whatever a root allows."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from toolgate.upstreams.filesystem.globs import Rule, ignored, ignoring
 from toolgate.upstreams.filesystem.places import Place, Root, compared
@@ -24,6 +24,18 @@ class Protection:
         if any(alias == place.root.alias and names[: len(kept)] == kept for alias, kept in self._kept):
             return True
         return _within(self._denied, names, directory)
+
+    def denier(self, place: Place) -> Callable[[str, bool], bool]:
+        """The same for what lies in a directory that is not denied, by name and whether it is a directory."""
+        names = tuple(map(compared, place.names))
+        prefix = "".join(f"{name}/" for name in names)
+        kept = {kept[len(names)] for alias, kept in self._kept if alias == place.root.alias and kept[:-1] == names}
+
+        def denies(name: str, directory: bool) -> bool:
+            last = compared(name)
+            return ignored(self._denied, prefix + last, directory) is True or last in kept
+
+        return denies
 
     def protects(self, place: Place) -> bool:
         """Whether the place, or anything that it lies in, may not be changed; or something that is denied lies in it,

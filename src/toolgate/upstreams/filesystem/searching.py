@@ -83,7 +83,7 @@ def search(files: Files, starts: Sequence[Place], wanted: Wanted, pulse: Pulse) 
             if excludes and is_excluded(excludes, relative, found.entry.type == "directory"):
                 continue
             if finder is None:
-                hits.append(Hit(found.place.shown))
+                hits.append(Hit(files.places.under(found.within, found.entry.name).shown))
             elif found.entry.type == "file":
                 searched += 1
                 hits += _in_file(files, found, finder)
@@ -138,9 +138,10 @@ def _in_file(files: Files, found: Found, finder: Any) -> list[Hit]:
         return []
     hits: list[Hit] = []
     more = 0
+    shown = files.places.under(found.within, found.entry.name).shown
     for line, text in _lines(data, finder):
         if len(hits) < MOST_IN_FILE:
-            hits.append(Hit(found.place.shown, line, text))
+            hits.append(Hit(shown, line, text))
         else:
             more += 1
             if more > 1_000:

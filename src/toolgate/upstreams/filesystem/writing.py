@@ -90,7 +90,7 @@ class Writer:
                     raise Failure(f"`{place.shown}`: only files of other types are moved here")
             if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
                 raise Failure(f"`{source.shown}` is {_what(found)}, and is not moved")
-            self._refuse_mounted(source, found)
+            self._refuse_taking(source, found)
             try:
                 rename_new(parent, source.names[-1], new_parent, target.names[-1])
                 _sync(parent)
@@ -105,7 +105,7 @@ class Writer:
             found = self._files.existing(parent, place)
             if found is None:
                 raise Failure(f"`{place.shown}` does not exist")
-            self._refuse_mounted(place, found)
+            self._refuse_taking(place, found)
             try:
                 if self._files.settings.delete == "trash":
                     return self._to_trash(parent, place)
@@ -129,10 +129,12 @@ class Writer:
             raise Failure(f"`{place.shown}` has other names elsewhere (hard links), and is not written")
         if not found.st_mode & 0o222:
             raise Failure(f"`{place.shown}` is marked read-only, and is not written")
-        self._refuse_mounted(place, found)
+        self._files.look(place)  # what is mounted over the name is another file system's
 
-    def _refuse_mounted(self, place: Place, found: os.stat_result) -> None:
-        """What is mounted over a name belongs to another file system, and the name to nobody here."""
+    def _refuse_taking(self, place: Place, found: os.stat_result) -> None:
+        """What may not be moved or deleted. What is mounted over a name belongs to another file system."""
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and self._files.settings.hard_links == "refuse":
+            raise Failure(f"`{place.shown}` has other names elsewhere (hard links), and is left alone")
         if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):
             self._files.look(place)
 
@@ -158,7 +160,6 @@ class Writer:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=parent)
             raise
-        _sync(parent)
 
     def _to_trash(self, parent: int, place: Place) -> Place:
         """Its path from the root is kept in the trash, under the time."""

@@ -1,0 +1,1 @@
+"""The kind `filesystem`: what it does, and what it must never do."""
