@@ -13,6 +13,10 @@ API: dict[str, tuple[str, str]] = {
         "docs/explanation/administration.md",
         "Of a record that may not be read, who makes one of its name hears that the name is taken, and nothing else.",
     ),
+    "start.light-file-alone": (
+        "docs/reference/configuration.md",
+        "A gateway without records (`--state none`, `stdio`) loads no database library.",
+    ),
     "api.networks": (
         "docs/explanation/security.md",
         "A key that is for certain networks is refused at the API from others, as at the MCP endpoints.",

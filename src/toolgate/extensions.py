@@ -34,6 +34,12 @@ def upstream_kind(kind: str) -> Any:
     return importlib.import_module(module)
 
 
+def record_store() -> Any:
+    """The module of the record store. It brings the database libraries, which are most of a start: a gateway that runs
+    from its file alone does not load them."""
+    return importlib.import_module("toolgate.stores.records")
+
+
 def kinds() -> Kinds:
     """What the reader of `toolgate.yaml` must know of all kinds; each is loaded when a file first uses it."""
     return kinds_of({kind: _settings_of(kind) for kind in sorted(upstream_modules())})

@@ -1,13 +1,16 @@
 """A quick start, told by what is imported rather than by a clock: commands load what they use and nothing else."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HELP = {"toolgate", "typer", "click", "rich", "shellingham", "typing_extensions", "annotated_doc", "msgspec"}
 RENDERING = {"pygments", "markdown_it", "mdurl", "attr"}  # what rich may use to draw help
 BRIDGE = {"toolgate", "msgspec", "typing_extensions", "httptools", "cython_runtime"}
+DATABASES = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "aiomysql", "sqlglot"}
 TELL = "import atexit, sys; atexit.register(lambda: sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules)))\n"
 
 
@@ -36,6 +39,34 @@ def test_help_loads_no_server(arguments: tuple[str, ...]):
 @pytest.mark.promise("start.light-bridge")
 def test_the_bridge_loads_no_more_than_it_needs():
     assert loaded_by("bridge", "--help") - BRIDGE == set()
+
+
+@pytest.mark.promise("start.light-file-alone")
+def test_a_gateway_without_records_loads_no_database(tmp_path: Path):
+    program = TELL + "from toolgate.cli.main import main; sys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "up", "--state", "none", "--port", "0", "--data-dir", str(tmp_path / "data")],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert any("Endpoint" in line for line in process.stdout)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    loaded = {name.partition(".")[0] for name in said.rpartition("\nloaded: ")[2].split()}
+    assert process.returncode == 0, said
+    assert "uvicorn" in loaded
+    assert loaded & DATABASES == set()
+
+
+@pytest.mark.promise("start.light-file-alone")
+def test_stdio_loads_no_database():
+    assert packages("import toolgate.cli.stdio") & DATABASES == set()
 
 
 def test_a_heavy_import_is_noticed():

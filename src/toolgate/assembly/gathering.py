@@ -124,13 +124,9 @@ class Gathering:
 
     def _accept(self, gathered: Gathered, file: Declared) -> None:
         secrets = {secret.name: secret for secret in gathered.secrets}
-        changed = {
-            name for name in secrets.keys() | self._secrets.keys() if secrets.get(name) != self._secrets.get(name)
-        }
         self.file, self.declared = file, gathered.declared
         self._until, self._secrets = gathered.until, secrets
-        if self._stored is not None:
-            self._stored.hold(secrets.values())
+        changed = frozenset[str]() if self._stored is None else self._stored.hold(secrets.values())
         if self._reopen is not None and changed:
             self._reopen(frozenset(server for server, used in gathered.uses.items() if used & changed))
         if self._take is not None:

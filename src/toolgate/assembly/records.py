@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from toolgate import extensions
 from toolgate.assembly.administration import Opening, over
 from toolgate.assembly.gathering import Gathering
 from toolgate.credentials.references import References
@@ -14,7 +15,7 @@ from toolgate.egress.client import HttpClient
 from toolgate.model.declared import Declared
 from toolgate.ports import Toolbox
 from toolgate.settings import SECRET_KEYS, Settings
-from toolgate.stores import key_ring, records
+from toolgate.stores import key_ring
 from toolgate.stores.clock import SystemClock
 from toolgate.stores.data_dir import DataDir
 
@@ -35,6 +36,7 @@ async def open_records(
     if settings.state == "none":
         yield Kept()
         return
+    records = extensions.record_store()
     given = environment.get(SECRET_KEYS)
     ring = partial(key_ring.load, data.path, given)
     data_keys = key_ring.RingFile(data.path) if given is None else None
