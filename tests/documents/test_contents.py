@@ -1,6 +1,7 @@
 """The text of documents of every kind, compared with what was written into them."""
 
-import io
+import os
+import tempfile
 from collections.abc import Callable
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 
 from tests.documents import making
 from toolgate.upstreams.filesystem.documents import reading
-from toolgate.upstreams.filesystem.documents.job import Job
+from toolgate.upstreams.filesystem.documents.job import Job, Outcome
 from toolgate.upstreams.filesystem.documents.parts import Document
 
 MIB = 1024 * 1024
@@ -131,8 +132,17 @@ CASES = (
 )  # fmt: skip
 
 
+def tried(data: bytes, job: Job) -> Outcome:
+    """As the process does it that is made for a document: the file is a descriptor without a name."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        with os.fdopen(os.dup(file.fileno()), "rb") as opened:
+            return reading.outcome(opened, job)
+
+
 def read(data: bytes, job: Job) -> Document:
-    outcome = reading.outcome(io.BytesIO(data), job)
+    outcome = tried(data, job)
     assert outcome.document is not None, outcome.failure
     return outcome.document
 
@@ -190,11 +200,11 @@ def test_text_that_is_too_long_is_cut_and_said_to_be():
     ],
 )
 def test_what_cannot_be_read_says_why(data: bytes, name: str, reason: str):
-    outcome = reading.outcome(io.BytesIO(data), msgspec.structs.replace(JOB, name=name))
+    outcome = tried(data, msgspec.structs.replace(JOB, name=name))
     assert outcome.document is None
     assert reason in outcome.failure
 
 
 def test_a_part_that_is_not_there_is_refused_with_how_many_there_are():
-    outcome = reading.outcome(io.BytesIO(making.pdf(["a", "b"])), msgspec.structs.replace(JOB, first=3))
+    outcome = tried(making.pdf(["a", "b"]), msgspec.structs.replace(JOB, first=3))
     assert outcome.failure == "it has 2 pages; page 3 is not there"
