@@ -166,6 +166,30 @@ def test_nobody_exports_or_learns_what_they_may_not_see(sides: tuple[Side, Side]
     assert of_bob["virtual"] == yaml.safe_load(bundle)["virtual"]
 
 
+@pytest.mark.promise("bundles.round-trip")
+def test_a_member_imports_a_draft_for_the_team_and_changes_nothing_that_is_live(sides: tuple[Side, Side]):
+    here, _ = sides
+    prepared(here)
+    bundle = here.does("virtual", "export", "till")
+    (here.folder / "till.yaml").write_text(bundle.replace("risk: low", "risk: high"), "utf-8")
+    here.does("user", "add", "bob")
+    here.does("team", "add", "shop", "members=user:bob")
+    here.does("server", "set", "maths", "owner=shop")
+    key = here.does("key", "new", "bob-1", "--set", "owner=user:bob").strip()
+
+    def takes(name: str, *flags: str) -> Said:
+        return here.tries("virtual", "import", "till.yaml", "--as", name, *flags, TOOLGATE_KEY=key)
+
+    alone = takes("one")
+    assert (alone.code, "server:write" in alone.err) == (4, True), alone
+    over = takes("two", "--owner", "shop", "--overrides")
+    assert (over.code, "server:publish" in over.err) == (4, True), over
+    mine = takes("three", "--owner", "shop")
+    assert (mine.code, "three is draft" in mine.err) == (0, True), mine
+    assert [one["name"] for one in json.loads(here.does("virtual", "list", "-o", "json"))] == ["three", "till"]
+    assert yaml.safe_load(here.does("server", "show", "maths", "-o", "yaml"))["overrides"]["add"]["risk"] == "low"
+
+
 WRONG = {
     "version: 1\n": "this is no bundle",
     "bundle: [\n": "broken.yaml:",
