@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 
-from toolgate.control.gathered import Gathered, gather
+from toolgate.control.gathered import Gathered, gather, gather_steps
 from toolgate.control.vault import StoredSecrets
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Entity, Secret, Server, Virtual
@@ -99,7 +99,8 @@ class Gathering:
                 logger.info("the database can be read again")
                 told = ""
             try:
-                self._accept(self._judged(self.file), self.file)
+                file, gathered = await self._gathered()
+                self._accept(gathered, file)
             except ConfigError as error:
                 problems["records"] = f"the records do not go with the file: {error}"
                 logger.error("the records do not go with the file, what was in force stays:\n%s", error)
@@ -116,11 +117,17 @@ class Gathering:
                 return True
         return False
 
+    async def _gathered(self) -> tuple[Declared, Gathered]:
+        """What the records say now, with the file that it goes with; others get their turns in between. A file that is
+        taken meanwhile goes with these records, too."""
+        while True:
+            file = self.file
+            gathered = await _in_slices(gather_steps(Directory(self._records, file), self._clock.now()))
+            if self.file is file:
+                return file, _sound(gathered)
+
     def _judged(self, file: Declared) -> Gathered:
-        gathered = gather(Directory(self._records, file), self._clock.now())
-        if gathered.findings:
-            raise ConfigError(tuple(f"{path}: {reason}" for path, reason in gathered.findings))
-        return gathered
+        return _sound(gather(Directory(self._records, file), self._clock.now()))
 
     def _accept(self, gathered: Gathered, file: Declared) -> None:
         secrets = {secret.name: secret for secret in gathered.secrets}
@@ -131,3 +138,19 @@ class Gathering:
             self._reopen(frozenset(server for server, used in gathered.uses.items() if used & changed))
         if self._take is not None:
             self._take(gathered.declared)
+
+
+async def _in_slices(steps: Generator[None, None, Gathered]) -> Gathered:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+        await asyncio.sleep(0)
+
+
+def _sound(gathered: Gathered) -> Gathered:
+    """Raises ConfigError when the records and the file do not go together."""
+    if gathered.findings:
+        raise ConfigError(tuple(f"{path}: {reason}" for path, reason in gathered.findings))
+    return gathered

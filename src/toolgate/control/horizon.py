@@ -5,10 +5,11 @@ server sees it while it offers nothing; and of a server whose offers are not kno
 allow lets have anything of it hears why. Each server has three bits here, one for each kind of offer that grants name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import msgspec
 
+from toolgate.control.slices import Pace
 from toolgate.model.declared import Declared, GrantSpec
 from toolgate.rules import access
 from toolgate.rules.access import Reach
@@ -70,13 +71,17 @@ def horizon(declared: Declared, known: Mapping[str, object]) -> Horizon:
     return Horizon(names, places, through, bits, tags, labels, risks, sum(places.values()))
 
 
-def openings(reaches: Sequence[Reach], within: Horizon) -> dict[Reach, tuple[int, int]]:
+def openings(
+    reaches: Sequence[Reach], within: Horizon, pace: Pace
+) -> Generator[None, None, dict[Reach, tuple[int, int]]]:
     """For each reach: the bits of what an allow opens, and of what a deny closes."""
     matched: dict[str, tuple[int, int]] = {}
     tagged: dict[tuple[str, ...], tuple[int, int]] = {}
     risky: dict[tuple[str, ...], int] = {}
     found: dict[Reach, tuple[int, int]] = {}
     for reach in reaches:
+        if pace.spent(1):
+            yield
         own = through = 0
         for glob in reach.servers:
             if glob not in matched:

@@ -79,7 +79,8 @@ def compile_rows(
     if pace.spent(len(identities) // 5):
         yield
     known = Known(parts, named, {}, {}, _numbered(identities, before.numbers), {}, asked.horizon)
-    rows = yield from _Folding(asked, known, before, pace).rows([known.numbers[one] for one in identities])
+    opened = yield from horizon.openings(tuple(named), asked.horizon, pace)
+    rows = yield from _Folding(asked, known, before, opened, pace).rows([known.numbers[one] for one in identities])
     return rows, known
 
 
@@ -150,14 +151,16 @@ class _Folding:
     """One row per set of rights, shared by all principals that have them, and the very same object as before where
     there was one: what is rendered for a row lives as long as the row."""
 
-    def __init__(self, asked: Asked, known: Known, before: Known, pace: Pace) -> None:
+    def __init__(
+        self, asked: Asked, known: Known, before: Known, opened: Mapping[Reach, tuple[int, int]], pace: Pace
+    ) -> None:
         self._asked = asked
         self._known = known
         self._before = before
         self._pace = pace
         self._grants = asked.grants
         self._reached = [known.named[access.reach(grant)] for grant in asked.grants]
-        self._opened = horizon.openings(tuple(known.named), asked.horizon)
+        self._opened = opened
         self._shared = cast("dict[Rights, Row]", known.rows)
         self._made = cast("dict[Whose, tuple[Rights, Row]]", known.folded)
         same = before.horizon == asked.horizon and before.parts.keys() == known.parts.keys()
