@@ -56,7 +56,7 @@ QUERIES = (
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5) SELECT SUM(i) FROM n",
     "SELECT name, ROW_NUMBER() OVER (PARTITION BY segment ORDER BY id) AS r FROM customers",
     "SELECT CASE WHEN amount > 100 THEN 'big' ELSE 'small' END AS size, COUNT(*) FROM orders GROUP BY 1",
-    "SELECT UPPER(name), LENGTH(name), COALESCE(email, 'none'), REPLACE(name, 'A', 'a'), ROUND(1.25, 1) FROM customers",
+    "SELECT UPPER(name), LENGTH(name), COALESCE(email, 'none'), CONCAT(name, 'a'), ROUND(1.25, 1) FROM customers",
     "SELECT name FROM customers WHERE name LIKE 'A%' AND id IN (SELECT customer_id FROM orders) OR email IS NULL",
     "SELECT id FROM customers UNION SELECT customer_id FROM orders ORDER BY 1 LIMIT 2",
     "SELECT 1 UNION ALL SELECT 2",
@@ -77,7 +77,7 @@ OWN = {
     "sqlite": (
         "SELECT strftime('%Y', joined), group_concat(name, '; ') FROM customers GROUP BY 1",
         "SELECT json_extract('{\"a\": [1, 2]}', '$.a[1]'), '{\"a\": 1}' ->> '$.a', typeof(id) FROM customers",
-        "SELECT julianday('now') - julianday(ordered), total(amount), printf('%.2f', amount) FROM orders",
+        "SELECT julianday('now') - julianday(ordered), total(amount), round(amount, 2) FROM orders",
         "SELECT name FROM customers WHERE name GLOB 'A*'",
     ),
     "postgres": (

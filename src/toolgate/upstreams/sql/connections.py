@@ -30,7 +30,10 @@ class Connections(Generic[C]):
     """At most `most` at a time, those that are just being closed included. The one used last is used next, so that few
     stay open where few are needed."""
 
-    def __init__(self, what: str, most: int, make: Callable[[], Awaitable[C]]) -> None:
+    def __init__(
+        self, what: str, most: int, make: Callable[[], Awaitable[C]], lost: tuple[type[BaseException], ...] = ()
+    ) -> None:
+        self._lost = lost
         self._what = what
         self._most = most
         self._make = make
@@ -40,12 +43,13 @@ class Connections(Generic[C]):
         self._closed = False
 
     @asynccontextmanager
-    async def lease(self) -> AsyncGenerator[C]:
-        """One connection for the block. Raises Limited when none becomes free in time, UpstreamFailed when it is
-        closed, and what making one raised."""
+    async def lease(self, begin: Callable[[C], Awaitable[object]] | None = None) -> AsyncGenerator[C]:
+        """One connection for the block, on which `begin` was done. One that turns out dead by then is replaced, unless
+        it is new. Raises Limited when none becomes free in time, UpstreamFailed when it is closed, and what making one
+        or beginning raised."""
         await self._wait()
         try:
-            connection = await self._taken()
+            connection = await self._begun(begin)
         except BaseException:
             self._room.release()
             raise
@@ -87,12 +91,33 @@ class Connections(Generic[C]):
         except TimeoutError:
             raise Limited(f"all {self._most} connections of {self._what} are in use", retry_after=1.0) from None
 
-    async def _taken(self) -> C:
+    async def _begun(self, begin: Callable[[C], Awaitable[object]] | None) -> C:
         if self._closed:
             raise UpstreamFailed(f"{self._what} is being closed")
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable():
+            if connection.is_usable() and await _began(connection, begin, self._lost):
                 return connection
             await connection.close()
-        return await self._make()
+        connection = await self._make()
+        try:
+            if begin is not None:
+                await begin(connection)
+        except BaseException:
+            await asyncio.shield(connection.close())
+            raise
+        return connection
+
+
+async def _began(
+    connection: C, begin: Callable[[C], Awaitable[object]] | None, lost: tuple[type[BaseException], ...]
+) -> bool:
+    try:
+        if begin is not None:
+            await begin(connection)
+    except lost:
+        return False
+    except BaseException:
+        await asyncio.shield(connection.close())
+        raise
+    return True

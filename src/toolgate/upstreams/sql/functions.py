@@ -8,7 +8,7 @@ _EVERYWHERE = """
 abs acos asin atan atan2 avg ceil ceiling char_length character_length coalesce concat concat_ws cos cot count
 cume_dist current_date current_time current_timestamp date_part degrees dense_rank exp first_value floor greatest
 grouping lag last_value lead least left length ln localtime localtimestamp log lower ltrim max md5 min mod now nth_value
-ntile nullif octet_length percent_rank pi position pow power radians rank replace reverse right round row_number rtrim
+ntile nullif octet_length percent_rank pi position pow power radians rank reverse right round row_number rtrim
 sign sin sqrt stddev stddev_pop stddev_samp substr substring sum tan trim trunc upper var_pop var_samp variance version
 """
 
@@ -26,7 +26,7 @@ jsonb_object_agg jsonb_object_keys jsonb_path_exists jsonb_path_query jsonb_path
 jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm log10 lower_inc
 lower_inf make_date make_interval make_time make_timestamp make_timestamptz masklen min_scale mode netmask network
 num_nonnulls num_nulls numrange overlay percentile_cont percentile_disc pg_typeof phraseto_tsquery plainto_tsquery
-quote_ident quote_literal random regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+quote_ident quote_literal random replace regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
 regexp_split_to_array regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count regr_intercept regr_r2
 regr_slope regr_sxx regr_sxy regr_syy row_to_json scale session_user sha224 sha256 sha384 sha512 similarity sinh
 split_part starts_with statement_timestamp string_agg string_to_array string_to_table strpos tanh timezone to_char
@@ -34,6 +34,7 @@ to_date to_hex to_json to_jsonb to_number to_timestamp to_tsquery to_tsvector tr
 ts_headline ts_rank ts_rank_cd tsrange tstzrange unaccent unnest upper_inc upper_inf websearch_to_tsquery width_bucket
 """
 
+# Not `replace`: the servers build its result in one step that neither a timeout nor KILL ends.
 _MYSQL = """
 adddate addtime any_value ascii avg bin bit_and bit_count bit_length bit_or bit_xor char char_length conv convert
 convert_tz crc32 curdate current_user curtime database date date_add date_format date_sub datediff day dayname
@@ -49,9 +50,9 @@ utc_date utc_time utc_timestamp week weekday weekofyear year yearweek
 """
 
 _SQLITE = """
-bm25 char concat date datetime format glob group_concat hex highlight ifnull iif instr json json_array json_array_length
+bm25 char concat date datetime glob group_concat hex highlight ifnull iif instr json json_array json_array_length
 json_each json_extract json_group_array json_group_object json_insert json_object json_patch json_quote json_remove
-json_replace json_set json_tree json_type json_valid julianday like likely log10 log2 octet_length printf quote random
+json_replace json_set json_tree json_type json_valid julianday like likely log10 log2 octet_length quote random replace
 snippet sqlite_version string_agg strftime time timediff total typeof unhex unicode unixepoch unlikely
 """
 

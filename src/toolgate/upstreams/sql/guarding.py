@@ -5,6 +5,7 @@ Nothing is looked for that is forbidden; what is not allowed is refused. This is
 stand a transaction that cannot write, a role that may not, limits, and a connection that is wiped after each use.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,6 +23,9 @@ from toolgate.upstreams.sql.speech import Speech
 MOST_CHARACTERS = 10_000
 DEEPEST = {"(": 40, "[": 4, "{": 4}
 """Levels of nesting. The parser tries square brackets in two ways, so that each level doubles its work."""
+
+# Says on the log what it could not parse, and with it what a model wrote.
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 _CLOSING = {")": "(", "]": "[", "}": "{"}
 _CONDITIONAL_COMMENT = re.compile(r"/\*\s*M?!", re.IGNORECASE)

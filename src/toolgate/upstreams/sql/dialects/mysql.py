@@ -91,8 +91,9 @@ class MysqlDatabase:
         self._seconds = seconds
         self._tls = tls
         self._is_mariadb = False
-        self._readers = Connections(f"server {server!r}", pool, lambda: self._opened(reader, writes=False))
-        self._writers = Connections(f"server {server!r}", pool, lambda: self._opened(writer, writes=True))
+        what, lost = f"server {server!r}", (*failures(), OSError, RuntimeError)
+        self._readers = Connections(what, pool, lambda: self._opened(reader, writes=False), lost)
+        self._writers = Connections(what, pool, lambda: self._opened(writer, writes=True), lost)
         self._writer = writer
         self._killing: set[asyncio.Task[None]] = set()
 
@@ -108,9 +109,9 @@ class MysqlDatabase:
         """The parser and the role's rights decide; there is nothing to tell the database."""
 
     async def read(self, asked: Asked, limits: Limits) -> Answer:
-        async with self._leased(self._readers, self._reader, limits.seconds) as opened:
+        begin = "START TRANSACTION READ ONLY"
+        async with self._leased(self._readers, self._reader, limits.seconds, begin) as opened:
             opened.stream.left = limits.size * 8 + _BYTES_BESIDE
-            await opened.raw.query("START TRANSACTION READ ONLY")
             try:
                 answer = await _fetched(opened, asked, limits)
             finally:
@@ -121,9 +122,9 @@ class MysqlDatabase:
             return answer
 
     async def write(self, asked: Asked, limits: Limits) -> Answer:
-        async with self._leased(self._writers, self._writer, limits.seconds) as opened:
+        begin = "START TRANSACTION READ WRITE"
+        async with self._leased(self._writers, self._writer, limits.seconds, begin) as opened:
             opened.stream.left = limits.size * 8 + _BYTES_BESIDE
-            await opened.raw.query("START TRANSACTION READ WRITE")
             try:
                 answer = await _fetched(opened, asked, limits, writes=True)
                 if (answer.affected or 0) > limits.affected:
@@ -162,27 +163,28 @@ class MysqlDatabase:
 
     @asynccontextmanager
     async def _leased(
-        self, connections: "Connections[Opened]", location: Location, seconds: float
+        self, connections: "Connections[Opened]", location: Location, seconds: float, begin: str = "SELECT 1"
     ) -> AsyncGenerator[Opened]:
-        """One connection; errors of the driver are told. Whatever is left running on one that is given up is killed."""
-        async with connections.lease() as opened:
-            try:
-                async with asyncio.timeout(seconds + GRACE_S):
-                    yield opened
-            except TimeoutError:
-                self._kill(opened, location)
-                raise Trouble(f"the query took longer than {seconds:g} s and was ended: ask for less") from None
-            except Trouble:
-                if not opened.is_usable():
+        """One connection on which `begin` was run; errors of the driver are told. Whatever is left running on one that
+        is given up is killed."""
+        try:
+            async with connections.lease(lambda opened: opened.raw.query(begin)) as opened:
+                try:
+                    async with asyncio.timeout(seconds + GRACE_S):
+                        yield opened
+                except TimeoutError:
                     self._kill(opened, location)
-                raise
-            except (*failures(), OSError, ValueError, RuntimeError) as error:
-                if opened.raw.closed or not mysql_errors.is_answer(error):
-                    self._kill(opened, location)
-                raise mysql_errors.told(error, self._server, self._seconds) from None
-            except BaseException:
-                self._kill(opened, location)
-                raise
+                    raise Trouble(f"the query took longer than {seconds:g} s and was ended: ask for less") from None
+                except Trouble:
+                    if not opened.is_usable() or opened.stream.left < 0:
+                        self._kill(opened, location)
+                    raise
+                except BaseException as error:
+                    if opened.raw.closed or not mysql_errors.is_answer(error):
+                        self._kill(opened, location)
+                    raise
+        except (*failures(), OSError, ValueError, RuntimeError) as error:
+            raise mysql_errors.told(error, self._server, self._seconds) from None
 
     def _kill(self, opened: Opened, location: Location) -> None:
         opened.spoil()

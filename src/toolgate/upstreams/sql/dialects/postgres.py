@@ -115,8 +115,9 @@ class PostgresDatabase:
         self._reader = reader
         self._writer = writer
         self._tuning = settings
-        self._readers = Connections(f"server {server!r}", settings.pool, lambda: self._opened(reader, writes=False))
-        self._writers = Connections(f"server {server!r}", settings.pool, lambda: self._opened(writer, writes=True))
+        what, pool, lost = f"server {server!r}", settings.pool, _broken()
+        self._readers = Connections(what, pool, lambda: self._opened(reader, writes=False), lost)
+        self._writers = Connections(what, pool, lambda: self._opened(writer, writes=True), lost)
 
     async def standing(self) -> Standing:
         async with self._leased(self._readers) as opened:
@@ -138,9 +139,9 @@ class PostgresDatabase:
                 raise Trouble("the tables were changed a moment ago: try again") from None
 
     async def write(self, asked: Asked, limits: Limits) -> Answer:
-        async with self._leased(self._writers) as opened, self._timed(opened, limits):
+        begin = f"BEGIN READ WRITE; {_introduced(asked.caller)}"
+        async with self._leased(self._writers, begin) as opened, self._timed(opened, limits):
             raw = opened.raw
-            await raw.execute(f"BEGIN READ WRITE; {_introduced(asked.caller)}")
             try:
                 statement = await raw.prepare(asked.sql)
                 rows = await statement.fetch(*asked.values)
@@ -173,31 +174,34 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _reading(self, asked: Asked, limits: Limits) -> AsyncGenerator[Opened]:
         """A connection in a transaction that cannot write any more, whatever comes."""
-        async with self._leased(self._readers) as opened, self._timed(opened, limits):
-            raw = opened.raw
-            # The first query takes the snapshot: after it, neither SET TRANSACTION nor set_config can undo READ ONLY.
-            await raw.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_introduced(asked.caller)}")
+        # The first query takes the snapshot: after it, neither SET TRANSACTION nor set_config can undo READ ONLY.
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_introduced(asked.caller)}"
+        async with self._leased(self._readers, begin) as opened, self._timed(opened, limits):
             try:
                 yield opened
             finally:
-                if not raw.is_closed():
-                    await raw.execute(_WIPE if asked.free else "ROLLBACK")
+                if not opened.raw.is_closed():
+                    await opened.raw.execute(_WIPE if asked.free else "ROLLBACK")
 
     @asynccontextmanager
-    async def _leased(self, connections: "Connections[Opened]") -> AsyncGenerator[Opened]:
-        """One connection; errors of the driver are told. One that was cancelled or broke is not used again."""
-        async with connections.lease() as opened:
-            try:
-                yield opened
-            except Trouble:
-                raise
-            except (driver.PostgresError, driver.InterfaceError, OSError, ValueError) as error:
-                if opened.raw.is_closed() or not isinstance(error, driver.PostgresError):
+    async def _leased(self, connections: "Connections[Opened]", begin: str = "SELECT 1") -> AsyncGenerator[Opened]:
+        """One connection on which `begin` was run; errors of the driver are told. One that was cancelled or broke is
+        not used again."""
+        try:
+            async with connections.lease(lambda opened: opened.raw.execute(begin)) as opened:
+                try:
+                    yield opened
+                except Trouble:
+                    raise
+                except driver.PostgresError:
+                    if opened.raw.is_closed():
+                        opened.spoil()
+                    raise
+                except BaseException:
                     opened.spoil()
-                raise postgres_errors.told(error, self._server) from None
-            except BaseException:
-                opened.spoil()
-                raise
+                    raise
+        except (*_broken(), ValueError) as error:
+            raise postgres_errors.told(error, self._server) from None
 
     @asynccontextmanager
     async def _timed(self, opened: Opened, limits: Limits) -> AsyncGenerator[None]:
@@ -289,4 +293,5 @@ def _affected(status: str) -> int:
 
 
 def _broken() -> tuple[type[BaseException], ...]:
-    return (driver.PostgresError, driver.InterfaceError, OSError)
+    """What the driver raises, its own confusion over a connection that died at a bad moment included."""
+    return (driver.PostgresError, driver.InterfaceError, driver.InternalClientError, OSError)

@@ -45,16 +45,9 @@ _LIMITS = {
 }
 _READS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE, sqlite3.SQLITE_READ}
 _WRITES = {*_READS, sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_TRANSACTION}
-_BANNED = {
-    "load_extension",
-    "fts3_tokenizer",
-    "readfile",
-    "writefile",
-    "edit",
-    "zeroblob",
-    "randomblob",
-    "sqlar_compress",
-}
+_BANNED = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "zeroblob", "randomblob"}
+_BOMBS = {"printf", "format"}
+"""These make of one number a text of that length, in one step: neither the clock nor a limit ends it."""
 
 
 class Opened:
@@ -88,7 +81,8 @@ class Opened:
             if action not in actions:
                 return sqlite3.SQLITE_DENY
             if action == sqlite3.SQLITE_FUNCTION:
-                return sqlite3.SQLITE_DENY if (second or "").lower() in _BANNED else sqlite3.SQLITE_OK
+                banned = _BANNED if self.tables is None else _BANNED | _BOMBS
+                return sqlite3.SQLITE_DENY if (second or "").lower() in banned else sqlite3.SQLITE_OK
             if action == sqlite3.SQLITE_READ:
                 return sqlite3.SQLITE_OK if self._readable(first or "", inner) else sqlite3.SQLITE_DENY
             if action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
