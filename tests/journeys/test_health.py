@@ -20,6 +20,7 @@ from tests.servers.launching import launched_script, script
 from toolgate.admin.told import ServerHealth
 from toolgate.client.administration import Administration
 from toolgate.client.place import Place
+from toolgate.control.catalog import DISCOVERY_TIMEOUT
 from toolgate.model.entities import Key, Server, ServerState, Team, User
 from toolgate.model.errors import NotAllowed, NotFound, Refused
 from toolgate.model.health import HealthState
@@ -136,18 +137,18 @@ async def test_what_answers_wrongly_is_failing_and_not_unreachable(tmp_path: Pat
 
 @pytest.mark.promise("health.apart")
 async def test_a_silent_server_holds_up_no_other(tmp_path: Path):
-    """It takes connections and says nothing: a change of another server acts at once all the same."""
-    with socket.create_server(("127.0.0.1", 0)) as silent, gateway(tmp_path) as (_, url):
-        async with administering(tmp_path, url) as api:
-            await api.create(
-                remote("silent", f"http://127.0.0.1:{silent.getsockname()[1]}/mcp", state=ServerState.DRAFT)
-            )
-            await api.move(Server, "silent", "publish")
-            with launched_script("changing") as server:
-                began = time.monotonic()
+    """It takes connections and says nothing: a change of another server acts at once all the same, and so does a start
+    of the gateway."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        at = f"http://127.0.0.1:{silent.getsockname()[1]}/mcp"
+        declared = {"version": 1, "servers": {"silent": {"kind": "streamable_http", "url": at}}}
+        (tmp_path / "toolgate.yaml").write_text(json.dumps(declared), encoding="utf-8")
+        began = time.monotonic()
+        with gateway(tmp_path) as (_, url), launched_script("changing") as server:
+            async with administering(tmp_path, url) as api:
                 await api.register(remote("notes", server.url))
                 await in_state(api, "notes", HealthState.HEALTHY)
-                assert time.monotonic() - began < 5.0
+                assert time.monotonic() - began < DISCOVERY_TIMEOUT
                 assert (await api.health("silent")).state is HealthState.UNKNOWN
 
 

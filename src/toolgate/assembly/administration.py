@@ -14,8 +14,8 @@ from toolgate.admin.paths import BASE
 from toolgate.admin.problems import problem, problem_of
 from toolgate.assembly.line import Line
 from toolgate.control.administration import Administration
-from toolgate.control.bundles import Bundles
 from toolgate.control.applying import Applying
+from toolgate.control.bundles import Bundles
 from toolgate.control.gathered import gather
 from toolgate.control.health import ServersHealth
 from toolgate.control.keys import Keys

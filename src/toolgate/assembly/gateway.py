@@ -37,6 +37,9 @@ WARNED = ("records", "certificate")
 FIRST_LOOK = 3.0
 """Seconds that a start waits for its servers to be discovered, so that the first list is not empty."""
 
+FIRST_LOOK_ELSEWHERE = 1.5
+"""The same for servers at a URL, which run already, or are dead."""
+
 
 class Gateway(msgspec.Struct, frozen=True):
     """A gateway that is about to serve: `serve()` runs until it is told to stop."""
@@ -91,7 +94,7 @@ async def open_gateway(
             *_watchers(settings, declared, listening, reload, file.take_file, problems),
         ]
         stack.push_async_callback(stop, tasks)
-        await line.catalog.settled(FIRST_LOOK)
+        await line.catalog.settled(FIRST_LOOK, FIRST_LOOK_ELSEWHERE)
         await line.publisher.published()
 
         async def serve() -> None:

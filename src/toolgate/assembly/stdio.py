@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from toolgate.assembly.alone import Alone
-from toolgate.assembly.gateway import FIRST_LOOK
+from toolgate.assembly.gateway import FIRST_LOOK, FIRST_LOOK_ELSEWHERE
 from toolgate.assembly.line import Setup, open_line
 from toolgate.assembly.watching import stop, watch_file
 from toolgate.edge.answering import Answering
@@ -47,6 +47,6 @@ async def open_stdio(
             problems: dict[str, str] = {}
             tasks.append(asyncio.create_task(watch_file(declared.file, file.take_file, reload, problems), name="watch"))
         stack.push_async_callback(stop, tasks)
-        await line.catalog.settled(FIRST_LOOK)
+        await line.catalog.settled(FIRST_LOOK, FIRST_LOOK_ELSEWHERE)
         await line.publisher.published()
         yield edge

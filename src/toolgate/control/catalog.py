@@ -22,6 +22,11 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY = 0.5
 LAST_RETRY = 60.0
 DISCOVERY_TIMEOUT = 30.0
+"""Seconds that a server may take to say what it offers."""
+
+TRY_TIMEOUT = 10.0
+"""The same for a server at a URL that is tried out while somebody waits."""
+
 DRAIN = 30.0
 """Seconds that calls in flight may take to end when their server was changed or removed."""
 
@@ -213,12 +218,13 @@ class Catalog:
 
     async def probe(self, spec: ServerSpec) -> Discovery:
         """What a server offers that is not one of the open ones; it is closed again. Raises ToolgateError."""
+        seconds = TRY_TIMEOUT if "url" in spec.settings else DISCOVERY_TIMEOUT
         async with self._open_server(spec) as opened:
             try:
-                async with asyncio.timeout(DISCOVERY_TIMEOUT):
+                async with asyncio.timeout(seconds):
                     return await opened.discovered()
             except TimeoutError:
-                raise UpstreamFailed(f"it did not answer within {DISCOVERY_TIMEOUT:g} s") from None
+                raise UpstreamFailed(f"it did not answer within {seconds:g} s", reached=False) from None
 
     def reopen(self, names: frozenset[str]) -> None:
         """Opens these servers anew although their specs are as they were. Calls go on meanwhile: those under way where
@@ -248,15 +254,22 @@ class Catalog:
         if opened is not None:
             await opened.upstream.watch(uris)
 
-    async def settled(self, timeout: float) -> None:
-        """Waits until every server was discovered or failed once, at most `timeout` seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                while pending := [n for n in self._lives if n not in self.opened and n not in self.failed]:
-                    del pending
-                    await asyncio.sleep(0.01)
-                for opened in list(self.opened.values()):
-                    await opened.settled.wait()
+    async def settled(self, timeout: float, elsewhere: float | None = None) -> None:
+        """Waits until every server was discovered or failed once, at most `timeout` seconds; for those at a URL at most
+        `elsewhere`, because they need no time to be started."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while True:
+            waited = loop.time() - began
+            pending = [spec for spec, _ in self._lives.values() if not self._is_settled(spec.name)]
+            if all(
+                waited >= (timeout if elsewhere is None or "url" not in one.settings else elsewhere) for one in pending
+            ):
+                return
+            await asyncio.sleep(0.01)
+
+    def _is_settled(self, name: str) -> bool:
+        return name in self.failed or (name in self.opened and self.opened[name].settled.is_set())
 
     async def close(self) -> None:
         ending = set(self._running)
