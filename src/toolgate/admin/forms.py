@@ -9,8 +9,8 @@ DEFAULT = "default"
 
 
 class PlanInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`records` are all that the label shall carry: each with what it is (`record`: `server`, `team`, ...), its `name`, and
-    the fields that are declared of it. With `prune`, what carries the label and is not among them is removed."""
+    """`records` are all that the label shall carry: each with what it is (`record`: `server`, `team`, ...), its `name`,
+    and the fields that are declared of it. With `prune`, what carries the label and is not among them is removed."""
 
     records: tuple[dict[str, Any], ...]
     label: str = DEFAULT

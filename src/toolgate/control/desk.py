@@ -66,8 +66,8 @@ class Desk:
 
     async def restrict(self, value: E, *, expected: int) -> E:
         """Changes a record so that it takes rights or service away and gives none, which must work whatever else is
-        wrong with the record by now (a team that has left its file), also of what a source declares: its next plan shows
-        it. Raises NotFound, NotAllowed, Conflict, and Refused where a file that is being watched declares it."""
+        wrong with the record by now (a team that has left its file), also of what a source declares: its next plan
+        shows it. Raises NotFound, NotAllowed, Conflict, and Refused where a file that is being watched declares it."""
         self.judge_edit(value, expected=expected, urgent=True)
         return await self._put(value, expected)
 

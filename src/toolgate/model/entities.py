@@ -56,8 +56,8 @@ class ServerState(StrEnum):
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet.
 
-    `owned` are the fields that the source in `managed_by` declares, each with a digest of the value that it gave: what is
-    another now was changed by somebody else.
+    `owned` are the fields that the source in `managed_by` declares, each with a digest of the value that it gave: what
+    is another now was changed by somebody else.
     """
 
     id: str = ""

@@ -61,7 +61,8 @@ class Directory:
         return self._replaced(entity.KIND, kept)
 
     def _replaced(self, kind: str, records: dict[str, Entity]) -> "Directory":
-        other = Directory((), self.declared)
+        other = Directory(())
+        other.declared = self.declared
         other._by_kind = {**self._by_kind, kind: records}
         return other
 
