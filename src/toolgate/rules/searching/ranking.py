@@ -72,20 +72,50 @@ def search(
     for word, parts in words.of_query(query):
         matched.extend((yield from look.word(word, parts)))
     scores = yield from _scores(counting, matched)
-    exact = words.joined(query)
-    found: list[Ranked] = []
+    _prefer(counting, scores, words.joined(query))
+    best = yield from _best(counting, scores, limit + 1, after)
+    return Outcome(tuple(best[:limit]), sum(map(len, scores.values())), len(best) > limit, look.near)
+
+
+def _prefer(counting: Sequence[Within], scores: dict[int, dict[int, float]], name: str) -> None:
+    """Raises the scores of documents whose very name was asked for."""
     for number, own in scores.items():
-        name, segment = counting[number].name, counting[number].segment
-        named = segment.named.get(exact, 0)
-        for place, score in own.items():
-            rank = -score * EXACT_NAME if named >> place & 1 else -score
-            found.append(Ranked(rank, name, segment.labels[place], place))
-            if len(found) % SLICE == 0:
-                yield
-    left = found if after is None else [one for one in found if (one.rank, one.name, one.label) > after]
+        named = counting[number].segment.named.get(name, 0)
+        while named:
+            place = (named & -named).bit_length() - 1
+            named &= named - 1
+            if place in own:
+                own[place] *= EXACT_NAME
+
+
+def _best(
+    counting: Sequence[Within],
+    scores: Mapping[int, Mapping[int, float]],
+    limit: int,
+    after: tuple[float, str, str] | None,
+) -> Generator[None, None, list[Ranked]]:
+    """The first documents, in order. Only those that may be among them are looked at by more than their score."""
+    floor = float("-inf") if after is None else after[0]
+    ranks = [-score for own in scores.values() for score in own.values() if -score >= floor]
     yield
-    best = heapq.nsmallest(limit + 1, left)
-    return Outcome(tuple(best[:limit]), len(found), len(best) > limit, look.near)
+    least = heapq.nsmallest(limit, ranks) if after is None else sorted(ranks)[: limit + _ties(ranks, floor)]
+    yield
+    if not least:
+        return []
+    most = least[-1]
+    found = [
+        Ranked(-score, counting[number].name, counting[number].segment.labels[place], place)
+        for number, own in scores.items()
+        for place, score in own.items()
+        if floor <= -score <= most
+    ]
+    yield
+    return heapq.nsmallest(limit, [one for one in found if after is None or (one.rank, one.name, one.label) > after])
+
+
+def _ties(ranks: Sequence[float], floor: float) -> int:
+    """How many have the very rank at which a page begins: some of them stood on the page before."""
+    return ranks.count(floor)
 
 
 def _scores(
@@ -100,20 +130,31 @@ def _scores(
         having = sum(map(len, matches.values()))
         rarity = log(1 + (documents - having + 0.5) / (having + 0.5))
         for number, own in matches.items():
-            sums = scores.setdefault(number, {})
-            hits = counts.setdefault(number, {})
-            for place, weight in own.items():
-                sums[place] = sums.get(place, 0.0) + rarity * weight
-                hits[place] = hits.get(place, 0) + 1
+            sums = scores.get(number)
+            if sums is None:
+                scores[number] = {place: rarity * weight for place, weight in own.items()}
+            else:
+                _add(sums, counts.setdefault(number, {}), own, rarity)
             if turns.due(len(own)):
                 yield
-    for number, own in scores.items():
-        hits = counts[number]
-        for place in own:
-            own[place] *= hits[place] / len(matched)
+    share = 1 / max(1, len(matched))
+    for number, own in scores.items() if len(matched) > 1 else ():
+        hits = counts.get(number, {})
+        scores[number] = {place: score * share * hits.get(place, 1) for place, score in own.items()}
         if turns.due(len(own)):
             yield
     return scores
+
+
+def _add(sums: dict[int, float], hits: dict[int, int], own: Mapping[int, float], rarity: float) -> None:
+    """Adds what a word says. `hits` counts the words of those documents that have more than one."""
+    for place, weight in own.items():
+        known = sums.get(place)
+        if known is None:
+            sums[place] = rarity * weight
+        else:
+            sums[place] = known + rarity * weight
+            hits[place] = hits.get(place, 1) + 1
 
 
 class _Turns:
@@ -188,16 +229,19 @@ class _Look:
         segment = self._counting[number].segment
         if not postings:
             return
-        flags, places, weights = self._flags_of(number), segment.places, segment.weights
-        own = found.get(number, {})
-        for at in postings:
-            place = places[at]
-            if flags[place] == "1":
-                weight = weights[at] * share
-                if weight > own.get(place, 0.0):
-                    own[place] = weight
-        if own:
-            found[number] = own
+        flags = self._flags_of(number)
+        known = found.get(number)
+        pairs = zip(
+            segment.places[postings.start : postings.stop], segment.weights[postings.start : postings.stop], strict=True
+        )
+        own = {place: weight * share for place, weight in pairs if flags[place] == "1"}
+        if known is None:
+            if own:
+                found[number] = own
+            return
+        for place, weight in own.items():
+            if weight > known.get(place, 0.0):
+                known[place] = weight
 
     def _flags_of(self, number: int) -> str:
         """One character for each document: looking a bit up in a large whole number takes as long as copying it."""
