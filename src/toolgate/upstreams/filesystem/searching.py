@@ -85,8 +85,10 @@ def search(files: Files, starts: Sequence[Place], wanted: Wanted, pulse: Pulse) 
             if finder is None:
                 hits.append(Hit(files.places.under(found.within, found.entry.name).shown))
             elif found.entry.type == "file":
-                searched += 1
-                hits += _in_file(files, found, finder)
+                data = _content(files, found)
+                if data is not None:
+                    searched += 1
+                    hits += _in_file(files, found, data, finder)
             if len(hits) >= wanted.most:
                 return Outcome(tuple(hits[: wanted.most]), searched, f"these are the first {wanted.most}")
     return Outcome(tuple(hits), searched, None)
@@ -132,10 +134,7 @@ def _finder(wanted: Wanted) -> Any:
         raise Failure("`text` is no pattern that can be read") from None
 
 
-def _in_file(files: Files, found: Found, finder: Any) -> list[Hit]:
-    data = _content(files, found)
-    if data is None:
-        return []
+def _in_file(files: Files, found: Found, data: bytes, finder: Any) -> list[Hit]:
     hits: list[Hit] = []
     more = 0
     shown = files.places.under(found.within, found.entry.name).shown
