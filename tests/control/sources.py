@@ -196,6 +196,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "tools": {name: target_values(target) for name, target in endpoint.tools.items()},
         "prompts": {name: target_values(target) for name, target in endpoint.prompts.items()},
         "resources": {name: target_values(target) for name, target in endpoint.resources.items()},
+        "shared": {name: [target_values(target) for target in several] for name, several in endpoint.shared.items()},
         "templates": [target_values(target) for target in endpoint.templates],
         "lists": {kind: [_line(line) for line in lines] for kind, lines in endpoint.lists.items()},
         "capabilities": endpoint.capabilities,

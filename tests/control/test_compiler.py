@@ -111,11 +111,18 @@ def test_an_endpoint_is_consistent_in_itself(source: Source):
             OfferKind.PROMPT: endpoint.prompts,
             OfferKind.RESOURCE: endpoint.resources,
         }
+        for uri, several in endpoint.shared.items():
+            assert endpoint.resources[uri] is several[0]
+            assert len({target.part for target in several}) == len(several) > 1
+            assert all(target.public == uri for target in several)
         for kind, targets in by_name.items():
             lines = endpoint.lists.get(kind, ())
             assert all(before.key < after.key for before, after in pairwise(lines))
-            assert {line.key[1]: (line.part, line.bit) for line in lines} == {
-                name: (target.part, target.bit) for name, target in targets.items()
+            more = endpoint.shared if kind is OfferKind.RESOURCE else {}
+            assert {(line.key[1], line.part, line.bit) for line in lines} == {
+                (name, target.part, target.bit)
+                for name, first in targets.items()
+                for target in more.get(name, (first,))
             }
             assert all(name == target.public and target.kind is kind for name, target in targets.items())
         lines = endpoint.lists.get(OfferKind.TEMPLATE, ())
@@ -235,26 +242,21 @@ def test_a_server_that_comes_leaves_the_rows_of_others():
     assert "b" in second.snapshot.endpoints[AGGREGATE].tools["b__y"].part
 
 
-def test_a_taken_uri_is_served_under_another_and_lists_stay_in_order():
+def test_what_several_have_is_known_of_all_of_them_and_lists_stay_in_order():
     declared = msgspec.structs.replace(THREE, virtual=())
     many = [f"r:{number:04}" for number in range(30)]
-    snapshot = compile_all(source(declared, a=resources(*many[::2]), b=resources(*many, "b+r:0000"))).snapshot
+    found = {"a": resources(*many[::2]), "b": resources(*many, "b+r:0000"), "c": resources("r:0004")}
+    snapshot = compile_all(source(declared, **found)).snapshot
     endpoint = snapshot.endpoints[AGGREGATE]
     assert target_values(endpoint.resources["r:0000"])[:3] == ("a", 0, "a")
-    assert (endpoint.resources["b+r:0002"].server, endpoint.resources["b+r:0002"].name) == ("b", "r:0002")
-    assert endpoint.resources["b+r:0000"].name == "b+r:0000", "its own URI goes before one that was made up"
-    assert endpoint.resources["b+b+r:0000"].name == "r:0000"
+    assert {uri: [one.server for one in several] for uri, several in endpoint.shared.items()} == {
+        uri: ["a", "b", "c"] if uri == "r:0004" else ["a", "b"] for uri in many[::2]
+    }
+    assert set(endpoint.resources) == {*many, "b+r:0000"}
+    assert all(one.public == one.name for several in endpoint.shared.values() for one in several)
     listed = [line.key for line in endpoint.lists[OfferKind.RESOURCE]]
     assert listed == sorted(listed)
-    assert len(set(listed)) == 15 + 31
-
-
-def test_uris_that_are_made_up_do_not_meet():
-    declared = msgspec.structs.replace(THREE, virtual=())
-    snapshot = compile_all(source(declared, a=resources("r:x", "b+r:x"), b=resources("r:x", "b+r:x"))).snapshot
-    endpoint = snapshot.endpoints[AGGREGATE]
-    places = {(target.server, target.name) for target in endpoint.resources.values()}
-    assert places == {("a", "r:x"), ("a", "b+r:x"), ("b", "r:x"), ("b", "b+r:x")}
+    assert len(set(listed)) == 15 + 31 + 1
 
 
 def test_what_is_chosen_by_name_cannot_be_taken_by_a_glob():

@@ -94,7 +94,9 @@ def targets(endpoint: Endpoint, kind: OfferKind) -> list[Target]:
     if kind is OfferKind.TEMPLATE:
         return [target for target in endpoint.templates if target.kind is kind]
     by_kind = {OfferKind.TOOL: endpoint.tools, OfferKind.PROMPT: endpoint.prompts}
-    return list(by_kind.get(kind, endpoint.resources).values())
+    if kind in by_kind:
+        return list(by_kind[kind].values())
+    return [target for uri, one in endpoint.resources.items() for target in endpoint.shared.get(uri, (one,))]
 
 
 def rendered_row(row: Row, snapshot: Snapshot) -> Iterator[str]:

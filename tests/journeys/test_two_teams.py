@@ -22,6 +22,7 @@ BLUE: dict[str, Any] = {
     "blue-many": {"kind": "python", "object": "many_tools:build", "path": str(SERVERS)},
 }
 RED: dict[str, Any] = {
+    "a-demo": {"kind": "echo"},  # before those of the blue team, with the same resources as one of them
     "red-sdk": {"kind": "python", "object": "sdk_server:build", "path": str(SERVERS)},
     "red-demo": {"kind": "echo"},
     "red-down": {"kind": "streamable_http", "url": "http://127.0.0.1:9/mcp"},
@@ -29,6 +30,10 @@ RED: dict[str, Any] = {
 TEAMS = {"ann": {"teams": ["blue"]}, "rob": {"teams": ["red"]}}
 CHANCE = re.compile(r'"(id|at|duration_s|upstream_s|nextCursor)":("[^"]*"|[0-9.e-]+)')
 LAST = "nonsense/last"
+URIS = (
+    *("notes://today", "notes://none", "demo://about", "note://x/y", ""),
+    *("a-demo+demo://about", "blue-demo+demo://about", "red-demo+demo://about"),
+)
 HEADERS = ("content-type", "www-authenticate", "retry-after", "allow", "cache-control")
 
 
@@ -58,7 +63,7 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     ("prompts/get", {"name": "red-sdk__review"}),
     ("prompts/get", {"name": "red-none__review"}),
-    *(("resources/read", {"uri": uri}) for uri in ("notes://today", "notes://none", "demo://about", "note://x/y", "")),
+    *(("resources/read", {"uri": uri}) for uri in URIS),
     *(
         ("completion/complete", {"ref": ref, "argument": {"name": "language", "value": "py"}})
         for ref in (
@@ -72,7 +77,7 @@ PROBES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("resources/subscribe", {"uri": "notes://today"}),
     ("nonsense", {}),
 )
-ENDPOINTS = ("blue-demo", "blue-many", "red-sdk", "red-demo", "red-down", "red-none")
+ENDPOINTS = ("a-demo", "blue-demo", "blue-many", "red-sdk", "red-demo", "red-down", "red-none")
 
 
 class Spy:

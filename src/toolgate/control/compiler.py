@@ -8,14 +8,13 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from toolgate.control.horizon import horizon
-from toolgate.control.parts import Part, Placed, Run, Side, by_key, listed, server_part, virtual_part
+from toolgate.control.parts import Part, Run, server_part, virtual_part
 from toolgate.control.rights import EVERY_TOOL, NOTHING_KNOWN, Asked, Known, compile_rows
-from toolgate.control.slices import Pace, in_order
+from toolgate.control.slices import Pace
 from toolgate.model.catalog import Discovery, OfferKind
 from toolgate.model.declared import LOCAL_KEY, Declared, KeySpec, VirtualSpec
 from toolgate.model.identity import Ceiling, Principal
 from toolgate.model.snapshot import Endpoint, Listed, Snapshot, Target
-from toolgate.protocol import naming
 from toolgate.protocol.capabilities import merge_all, merge_server
 from toolgate.rules import conditions
 
@@ -156,10 +155,11 @@ def _capabilities(part: Part) -> Mapping[str, Any]:
 
 
 def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, Endpoint]:
-    """Everything under one URL. A resource keeps its URI unless a server earlier in the order has taken it."""
+    """Everything under one URL. Resources keep their URIs, which several parts may have (`Endpoint.shared`)."""
     tools: dict[str, Target] = {}
     prompts: dict[str, Target] = {}
     resources: dict[str, Target] = {}
+    shared: dict[str, tuple[Target, ...]] = {}
     templates: list[Target] = []
     lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
     for part in members:
@@ -169,43 +169,30 @@ def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, End
         tools.update(side.tools)
         prompts.update(side.prompts)
         templates.extend(side.templates)
-        apart = yield from _apart(part, resources, pace)
-        resources.update(side.resources if apart is None else apart.resources)
+        if resources.keys().isdisjoint(side.resources):
+            resources.update(side.resources)
+        else:
+            yield from _share(side.resources, resources, shared, pace)
         for kind, lines in side.lists.items():
-            lists[kind].extend(lines if kind is not OfferKind.RESOURCE or apart is None else apart.lists[kind])
+            lists[kind].extend(lines)
     lines_of = {kind: tuple(lines) for kind, lines in lists.items() if lines}
     return Endpoint(
         AGGREGATE, tools, prompts, resources, tuple(templates), lines_of,
         merge_all(raw for part in members for raw in part.capabilities), None,
-        WeakKeyDictionary(), {part.name: part.capabilities for part in members},
+        WeakKeyDictionary(), {part.name: part.capabilities for part in members}, shared,
     )  # fmt: skip
 
 
-def _apart(part: Part, taken: Mapping[str, Target], pace: Pace) -> Generator[None, None, Side | None]:
-    """The resources of a part of which some have URIs that others have taken; None when none has."""
-    if taken.keys().isdisjoint(part.merged.resources):
-        return None
-    resources: dict[str, Target] = {}
-    lines: list[Listed] = []
-    for place in part.placed:
-        if place.offer.kind is OfferKind.RESOURCE:
-            if pace.spent(1):
-                yield
-            target = _distinct(place, part.merged.resources, taken, resources)
-            resources[target.public] = target
-            lines.append(listed(place, target))
-    ordered = yield from in_order(lines, key=by_key, pace=pace)
-    return Side({}, {}, resources, (), {OfferKind.RESOURCE: tuple(ordered)})
-
-
-def _distinct(
-    place: Placed, own: Mapping[str, Target], taken: Mapping[str, Target], made: Mapping[str, Target]
-) -> Target:
-    target = place.merged
-    if target.public not in taken:
-        return target
-    public = naming.distinct_uri(target.part, target.public, own, taken, made)
-    return msgspec.structs.replace(target, public=public)
+def _share(
+    added: Mapping[str, Target], resources: dict[str, Target], shared: dict[str, tuple[Target, ...]], pace: Pace
+) -> Generator[None, None, None]:
+    """Adds resources of which others have some URIs already."""
+    for uri, target in added.items():
+        if pace.spent(1):
+            yield
+        first = resources.setdefault(uri, target)
+        if first is not target:
+            shared[uri] = (*shared.get(uri, (first,)), target)
 
 
 def _principals(source: Source, pace: Pace) -> Generator[None, None, dict[bytes, Principal]]:

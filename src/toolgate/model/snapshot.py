@@ -88,7 +88,9 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
 
     `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row:
     filled on first use, dropped with the row or the endpoint. `capabilities` are what all parts can do together;
-    `members` what each can, where there are several, since a caller is told only of those that it sees.
+    `members` what each can, where there are several, since a caller is told only of those that it sees. For the same
+    reason `shared` are the resources of which several parts have one URI, in order: what they are called depends on
+    which of them the caller sees (`pipeline.visible`). `resources` has the first of each.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     instructions: str | None
     pages: MutableMapping[Row, dict[Any, Any]]
     members: Mapping[str, tuple[bytes, ...]] = {}
+    shared: Mapping[str, tuple[Target, ...]] = {}
 
 
 class Snapshot(msgspec.Struct, frozen=True, eq=False):

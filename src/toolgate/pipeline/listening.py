@@ -9,6 +9,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from itertools import chain
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -19,7 +20,7 @@ from toolgate.model.errors import Fault, InvalidParams, Limited
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 from toolgate.pipeline import route
-from toolgate.pipeline.visible import NO_RIGHTS, capabilities
+from toolgate.pipeline.visible import NO_RIGHTS, capabilities, contested
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SUBSCRIPTION_ID
@@ -257,6 +258,8 @@ class Hub:
         for line in endpoint.lists.get(kind, ()):
             if access.listed(row, line.part, line.bit):
                 hashed.update(line.modern)
+        if kind is OfferKind.RESOURCE:
+            hashed.update(repr(sorted(contested(endpoint, row).renamed.items())).encode())
         digest = hashed.digest()
         kept.clear() if len(kept) > 64 else None
         kept[id(endpoint), kind] = (endpoint, digest)
@@ -314,7 +317,8 @@ def _sees(endpoint: Endpoint | None, name: str, row: Row, server: str) -> bool:
     if endpoint is None:
         return False
     offered = {"tools": endpoint.tools, "prompts": endpoint.prompts, "resources": endpoint.resources}[name].values()
-    targets = (*offered, *endpoint.templates) if name == "resources" else offered
+    more = (*endpoint.shared.values(), endpoint.templates) if name == "resources" else ()
+    targets = chain(offered, *more)
     return any(target.server == server and access.listed(row, target.part, target.bit) for target in targets)
 
 

@@ -1,6 +1,7 @@
 """Merged lists and `server/discover`: rendered once per row from the snapshot, and reused until the endpoint
 changes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from toolgate.model.call import Call, Era, Result
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import InvalidParams
 from toolgate.model.snapshot import Endpoint, Listed, Row
-from toolgate.pipeline.visible import capabilities
+from toolgate.pipeline.visible import capabilities, contested
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
@@ -19,6 +20,8 @@ from toolgate.rules import access
 
 PAGE_OFFERS = 1000
 PAGE_BYTES = 1_000_000
+
+NOTHING_RENAMED: Mapping[tuple[str, int], str] = {}
 
 _SEPARATOR = b","
 _MOST_PAGES = 256
@@ -113,11 +116,20 @@ def _page(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] 
     if page is None:
         if len(pages) >= _MOST_PAGES:  # cursors of former lists may point anywhere
             pages.clear()
-        page = pages[key] = _render(endpoint.lists.get(kind, ()), row, after, modern=modern)
+        renamed = contested(endpoint, row).renamed if kind is OfferKind.RESOURCE else NOTHING_RENAMED
+        page = pages[key] = _render(endpoint.lists.get(kind, ()), row, after, renamed, modern=modern)
     return page
 
 
-def _render(listed: tuple[Listed, ...], row: Row, after: tuple[str, str] | None, *, modern: bool) -> _Page:
+def _render(
+    listed: tuple[Listed, ...],
+    row: Row,
+    after: tuple[str, str] | None,
+    renamed: Mapping[tuple[str, int], str],
+    *,
+    modern: bool,
+) -> _Page:
+    """`renamed` are resources that this caller finds under another URI; they keep their places in the list."""
     rendered: list[bytes] = []
     size = 0
     last: tuple[str, str] | None = None
@@ -125,9 +137,15 @@ def _render(listed: tuple[Listed, ...], row: Row, after: tuple[str, str] | None,
         if (after is not None and entry.key <= after) or not access.listed(row, entry.part, entry.bit):
             continue
         definition = entry.modern if modern else entry.legacy
+        if renamed and (entry.part, entry.bit) in renamed:
+            definition = _under(renamed[entry.part, entry.bit], definition)
         size += len(definition) + 1
         if rendered and (len(rendered) == PAGE_OFFERS or size > PAGE_BYTES):
             return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", last)
         rendered.append(definition)
         last = entry.key
     return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", None)
+
+
+def _under(uri: str, definition: bytes) -> bytes:
+    return jsonrpc.encode({**jsonrpc.fields(msgspec.Raw(definition)), "uri": jsonrpc.encode_raw(uri)})

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from toolgate.model.call import Arrival
 from toolgate.model.errors import InvalidParams, UnknownTarget, UpstreamFailed
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
+from toolgate.pipeline import visible
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.naming import SEPARATOR
 from toolgate.rules import access
@@ -37,6 +38,8 @@ def resource(endpoint: Endpoint, row: Row, uri: str) -> Target | None:
     """A listed resource, else the first template (or server that may be read at large) whose pattern the URI matches,
     and which the row allows; a deny that names the URI itself still counts."""
     target = endpoint.resources.get(uri)
+    if endpoint.shared:
+        target = visible.contested(endpoint, row).targets.get(uri, target)
     if target is not None and target.part in row.sees:
         return target
     refused: Target | None = None

@@ -4,15 +4,18 @@ depends on them."""
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from toolgate.model.errors import Denied, Fault, UnknownEndpoint
 from toolgate.model.identity import Principal
-from toolgate.model.snapshot import Endpoint, Row, Snapshot
+from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 from toolgate.protocol.capabilities import merge_all
 from toolgate.rules import conditions
 
 NO_RIGHTS = Row({})
 
 _CAPABILITIES = "capabilities"
+_CONTESTED = "contested"
 
 
 def endpoint(snapshot: Snapshot, name: str, row: Row) -> Endpoint:
@@ -39,6 +42,51 @@ def capabilities(endpoint: Endpoint, row: Row) -> Mapping[str, Any]:
         seen = (raw for name, own in endpoint.members.items() if name in row.sees for raw in own)
         known = pages[_CAPABILITIES] = merge_all(seen)
     return known
+
+
+class Contested(msgspec.Struct, frozen=True):
+    """What a caller finds of the resources that share their URIs with others. `targets` are by what the caller calls
+    them; `renamed` says what stands under another URI than its own, by place in the row."""
+
+    targets: Mapping[str, Target]
+    renamed: Mapping[tuple[str, int], str]
+
+
+NONE_CONTESTED = Contested({}, {})
+
+
+def contested(endpoint: Endpoint, row: Row) -> Contested:
+    """Of several that have one URI, the first that the row sees keeps it; those after it are called `server+URI`. What
+    it does not see has no part in that: neither what a caller finds nor what it is called tells that there is more."""
+    if not endpoint.shared:
+        return NONE_CONTESTED
+    pages = endpoint.pages.get(row)
+    if pages is None:
+        pages = endpoint.pages[row] = {}
+    known = pages.get(_CONTESTED)
+    if known is None:
+        known = pages[_CONTESTED] = _contested(endpoint, row)
+    return known
+
+
+def _contested(endpoint: Endpoint, row: Row) -> Contested:
+    seen = [(uri, [one for one in sharing if one.part in row.sees]) for uri, sharing in endpoint.shared.items()]
+    targets = {uri: sharing[0] for uri, sharing in seen if sharing}
+    renamed: dict[tuple[str, int], str] = {}
+    later = [(target.part, uri, target) for uri, sharing in seen for target in sharing[1:]]
+    for part, uri, target in sorted(later, key=lambda one: one[:2]):  # the order of `shared` is not for the caller
+        public = f"{part}+{uri}"
+        while public in targets or _has(endpoint, row, public):
+            public = f"{part}+{public}"
+        targets[public] = msgspec.structs.replace(target, public=public)
+        renamed[part, target.bit] = public
+    return Contested(targets, renamed)
+
+
+def _has(endpoint: Endpoint, row: Row, uri: str) -> bool:
+    """Whether something that the row sees has this very URI."""
+    target = endpoint.resources.get(uri)
+    return target is not None and target.part in row.sees
 
 
 def outside(principal: Principal, name: str, peer: str) -> Fault | None:
