@@ -1,24 +1,35 @@
-"""Servers that the command line itself names, and that are served alone: `--files DIR`, without a toolgate.yaml."""
+"""Servers that the command line itself names, and that are served alone: `--files DIR` and `--db URL`, without a
+toolgate.yaml."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import typer
 
 from toolgate import extensions
+from toolgate.credentials.references import References
 from toolgate.model.declared import LOCAL_KEY, Declared, GrantSpec, ServerSpec
 from toolgate.model.errors import ConfigError
+from toolgate.rules import plaintext, references
 
 FilesFlag = Annotated[
     list[str] | None,
     typer.Option("--files", metavar="DIR", help="Serve this directory alone, read-only; may be given several times."),
 ]
 WritableFlag = Annotated[bool | None, typer.Option("--writable", help="The directories of --files may be written.")]
+DbFlag = Annotated[
+    str | None,
+    typer.Option("--db", metavar="URL", help="Serve this database alone: a file, a URL without password, env:NAME."),
+]
 
 FILES = "files"
 """The name, and the URL's last part, of the server that `--files` makes."""
+
+DB = "db"
+"""The same of the server that `--db` makes."""
 
 
 def declared(servers: Sequence[ServerSpec], *, config: bool) -> Declared | None:
@@ -53,6 +64,44 @@ def directories(given: Sequence[str], *, writable: bool) -> list[ServerSpec]:
     if flaws:
         raise ConfigError(tuple(f"--files: {reason}" for _, reason in flaws))
     return [ServerSpec(name=FILES, kind="filesystem", settings=settings)]
+
+
+def databases(given: str | None) -> list[ServerSpec]:
+    """The server for the database that was given; none where none was. Raises ConfigError."""
+    if not given:
+        return []
+    settings = _database(given)
+    flaws = extensions.kinds().validate("sql", settings)
+    if flaws:
+        raise ConfigError(tuple(f"--db: {reason}" for _, reason in flaws))
+    return [ServerSpec(name=DB, kind="sql", settings=settings)]
+
+
+def _database(given: str) -> dict[str, object]:
+    reference = references.find(given)
+    if reference is not None:
+        References(os.environ, Path.cwd()).resolve(given)
+        if reference.source == "file":
+            return {"database": f"file:{os.path.abspath(Path(reference.name).expanduser())}"}
+        return {"database": given}
+    try:
+        parts = urlsplit(given)
+        _ = parts.port if parts.netloc else None
+    except ValueError:
+        raise ConfigError(("--db: this is not a URL",)) from None
+    if "://" in given and parts.scheme != "sqlite":
+        if parts.password or any(plaintext.is_secret_name(name) for name, _ in parse_qsl(parts.query)):
+            raise ConfigError(
+                (
+                    "--db: holds a password, and everybody on this machine can read a program's arguments: put the URL "
+                    "into a variable or a file, and give --db env:NAME or --db file:PATH",
+                )
+            )
+        return {"database": given}
+    path = Path(os.path.abspath(Path(unquote(parts.path[1:]) if "://" in given else given).expanduser()))
+    if not path.is_file():
+        raise ConfigError((f"--db: there is no file {path.name} in {path.parent}",))
+    return {"path": str(path)}
 
 
 def _name(path: Path, place: int, given: Sequence[str]) -> dict[str, str]:
