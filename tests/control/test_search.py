@@ -215,6 +215,28 @@ async def test_pages_go_on_where_they_ended_whatever_came_meanwhile(desk: Desk):
     assert len(names) == len(set(names)) == 31
 
 
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"description": b'"caf\xff"'},
+        {"description": b"12"},
+        {"title": b'"\\ud800"'},
+        {"inputSchema": b'{"properties": {"a": "\xff"}}'},
+        {"inputSchema": b'{"properties": [1]}'},
+        {"inputSchema": b'{"a":' * 100_000},
+        {"inputSchema": b'{"properties": {"a": 1, "b": {"items": {"properties": {"c": {"title": 3}}}}}}'},
+    ],
+)
+async def test_what_a_server_says_badly_is_found_by_the_rest(desk: Desk, member: dict[str, bytes]):
+    raw = {name: msgspec.Raw(text) for name, text in member.items()}
+    whole = offers("read_order: Looks an order up")
+    odd = msgspec.structs.replace(whole.offers[0], definition={**whole.offers[0].definition, **raw})
+    await desk.company.add(server("orders", "red"))
+    source = {"orders": msgspec.structs.replace(whole, offers=(odd,))}
+    await desk.publish(**source)
+    assert [hit.name for hit in (await desk.find(by("ann"), "read", kind="tool")).items] == ["read_order"]
+
+
 TOOLS = ["read_tool", "write_tool", "raed_tool", "list_tool_files", "toolFile"]
 SERVERS = ["s0", "s1", "s2", "s3"]
 NAMED = st.lists(st.sampled_from([*SERVERS, "v0", "*", "s*"]), min_size=1, max_size=2, unique=True).map(tuple)

@@ -99,8 +99,11 @@ def _document(server: str, place: Placed) -> Document:
 
 
 def shown_text(definition: Fields, member: str) -> str:
-    """A text of a definition; empty where there is none."""
-    return jsonrpc.text(definition.get(member)) or ""
+    """A text of a definition; empty where there is none, or none that can be read."""
+    try:
+        return jsonrpc.text(definition.get(member)) or ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def first_words(text: str) -> str:
@@ -112,7 +115,7 @@ def _parameters(definition: Fields) -> tuple[str, str]:
     """The names of a tool's parameters, and their titles and descriptions, each as one text."""
     try:
         schema = msgspec.json.decode(definition.get("inputSchema", b"{}"))
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return "", ""
     names: list[str] = []
     details: list[str] = []

@@ -10,6 +10,7 @@ judges by is the snapshot whose parts are indexed, never another.
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TypeVar
 
@@ -30,6 +31,8 @@ from toolgate.rules.directory import Directory
 from toolgate.rules.searching import index, ranking, words
 from toolgate.rules.searching.index import Segment, Vocabulary
 from toolgate.rules.searching.ranking import Ranked, Within
+
+logger = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 200
 MOST_WORDS = 12
@@ -81,11 +84,15 @@ class Search:
         self._changed.set()
 
     async def run(self) -> None:
-        """Until cancelled: keeps the index up to date, so that searches find it so."""
+        """Until cancelled: keeps the index up to date, so that searches find it so. What fails here fails again, and is
+        answered, when somebody searches."""
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._follow()
+            try:
+                await self._follow()
+            except Exception:
+                logger.exception("what servers offer now could not be indexed for search")
 
     async def search(
         self, actor: Principal, query: str, *, kind: str | None = None, limit: int = 20, after: str | None = None
