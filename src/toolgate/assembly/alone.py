@@ -3,6 +3,7 @@ it ends."""
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from toolgate.control.gathered import Gathered, gather
 from toolgate.model.declared import Declared
@@ -46,11 +47,11 @@ class Alone:
             until = self._gathered.until
             left = LONGEST if until is None else min(LONGEST, max(0.0, until - self._clock.now()))
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), left)
-            except TimeoutError:
-                if until is not None and self._clock.now() >= until:
-                    self.take_file(self._file)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
+            if until is not None and self._clock.now() >= until:
+                self.take_file(self._file)
 
     def _gather(self, file: Declared) -> Gathered:
         gathered = gather(Directory((), file), self._clock.now())
