@@ -173,3 +173,29 @@ async def test_two_who_change_the_same_at_both_do_not_overwrite_each_other(pair:
         kept = [(await http.get(f"{replica.url}/api/v1/teams/sales")).json()["description"] for replica in pair]
         lost = next(patch.result() for patch in patches if patch.result().status_code == 412)
         assert kept[0] == kept[1] == lost.json()["current"]["description"]
+
+
+@pytest.mark.promise("records.copied")
+@pytest.mark.timeout(180)
+async def test_an_installation_moves_to_postgresql_and_back_with_its_keys(tmp_path: Path, empty_postgres: Place):
+    here = Terminal(tmp_path, TOOLGATE_DATA_DIR=str(tmp_path / "data"))
+    with ExitStack() as stack:
+        local = up(stack, here)
+        await local.does("user", "add", "alice")
+        alice = await local.does("key", "new", "alice-laptop", "--set", "owner=user:alice")
+        await local.does("grant", "add", "alice-demo", "subject=user:alice", "servers=demo", "tools=echo")
+        busy = await asyncio.to_thread(here.run, "db", "copy", "--to", "env:RECORDS_URL", RECORDS_URL="unused")
+        assert (busy.code, busy.out.strip()) == (3, local.url), busy
+    moved = {"RECORDS_URL": str(empty_postgres.database)}
+    back = f"sqlite:///{tmp_path / 'back.db'}"
+    for database, target in ((None, "env:RECORDS_URL"), ("env:RECORDS_URL", back)):
+        setting = {} if database is None else {"TOOLGATE_DATABASE": database}
+        copied = await asyncio.to_thread(here.run, "db", "copy", "--to", target, **moved, **setting)
+        assert (copied.code, "were copied" in copied.err) == (0, True), copied
+        again = await asyncio.to_thread(here.run, "db", "copy", "--to", target, **moved, **setting)
+        assert (again.code != 0, "something in it already" in again.err) == (True, True), again
+        there = Terminal(tmp_path, TOOLGATE_DATA_DIR=str(tmp_path / "data"), TOOLGATE_DATABASE=target, **moved)
+        with ExitStack() as stack:
+            replica = up(stack, there)
+            async with httpx2.AsyncClient(timeout=SECONDS) as http:
+                assert await listed(replica.wire(http, alice)) == ["demo__echo"]
