@@ -17,6 +17,10 @@ HEALTH: dict[str, tuple[str, str]] = {
         "docs/how-to/health.md",
         "Health and drift are told to whoever may see the server; accepting takes the right to publish.",
     ),
+    "health.discovery": (
+        "docs/how-to/health.md",
+        "What a server offers is asked by its own named credential, never a caller's; callers see that or less.",
+    ),
     "health.dry-run": (
         "docs/how-to/add-a-server.md",
         "A dry run finds and lints what a registration does, and changes nothing.",

@@ -15,7 +15,7 @@ def lint(name: str, prompt: Mapping[str, Any]) -> Iterator[Lint]:
         yield Lint(Severity.ERROR, "prompt-arguments", name, "arguments", "must be a list")
         return
     for place, argument in enumerate(cast("list[Any]", arguments)):
-        described = cast("Mapping[str, Any]", argument) if isinstance(argument, dict) else {}
+        described = cast("dict[str, Any]", argument) if isinstance(argument, dict) else dict[str, Any]()
         if not str(described.get("description") or "").strip():
             path = f"arguments[{place}]"
             yield Lint(
