@@ -16,6 +16,7 @@ from tests.control.company import LOCAL, Company, by, company, draft, server
 from toolgate.control.compiler import Compiled, Source, compile_all
 from toolgate.control.gathered import gather
 from toolgate.control.searching import Search
+from toolgate.control.tools import Tools
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import (
     Condition,
@@ -235,6 +236,9 @@ async def test_what_a_server_says_badly_is_found_by_the_rest(desk: Desk, member:
     source = {"orders": msgspec.structs.replace(whole, offers=(odd,))}
     await desk.publish(**source)
     assert [hit.name for hit in (await desk.find(by("ann"), "read", kind="tool")).items] == ["read_order"]
+    page = await Tools(desk.company.administration).offered(by("ann"), "orders", "tools")
+    assert [one.name for one in page.items] == ["read_order"]
+    msgspec.json.encode(page).decode()
 
 
 TOOLS = ["read_tool", "write_tool", "raed_tool", "list_tool_files", "toolFile"]

@@ -108,7 +108,7 @@ class Tools:
             eras=tuple(sorted(discovery.eras)),
             versions=discovery.versions,
             note=note,
-            items=tuple(Offered(name=offer.name, definition=offer.definition) for offer in left[:most]),
+            items=tuple(Offered(name=offer.name, definition=_readable(offer)) for offer in left[:most]),
             next=left[most - 1].name if len(left) > most else None,
         )
 
@@ -126,7 +126,7 @@ class Tools:
         shown = _tool(known, tool, {} if offer is None else offer.definition)
         return ToolView(
             tool=shown,
-            definition=None if offer is None else offer.definition,
+            definition=None if offer is None else _readable(offer),
             override=override,
             lints=() if offer is None else _lints(view, known, offer),
             grants=tuple(_grants(view, shown)),
@@ -228,6 +228,16 @@ def _as_record(spec: GrantSpec, number: int) -> Grant:
         servers=spec.servers,
         tools=spec.tools,
     )
+
+
+def _readable(offer: Offer) -> Mapping[str, msgspec.Raw] | None:
+    """A definition as it was said; None for one that is no text, and would make the answer none."""
+    try:
+        for raw in offer.definition.values():
+            bytes(raw).decode()
+    except UnicodeDecodeError:
+        return None
+    return offer.definition
 
 
 def _tools_of(discovery: Discovery) -> dict[str, Offer]:
