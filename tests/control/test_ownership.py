@@ -123,3 +123,15 @@ async def test_nobody_rises_by_a_declaration(acme: Company):
     assert "would gain" in planned.lacking
     with pytest.raises(NotAllowed, match="would gain"):
         await Applying(acme.administration).apply(by("admin"), wanted, SOURCE, seq=planned.seq)
+
+
+@pytest.mark.promise("gitops.own-only")
+async def test_a_plan_tells_nobody_what_they_may_not_see(acme: Company):
+    """A name that is taken, by hand or under the label, looks like one that is free."""
+    await apply(acme, wholly(Team(name="ours")), wholly(User(name="zoe")))
+    told: set[tuple[str, str]] = set()
+    for name in ("ann", "zoe", "nobody-of-this-name"):
+        planned = await Applying(acme.administration).plan(by("bea"), [wholly(User(name=name))], SOURCE, prune=True)
+        told.add((planned.lacking.replace(name, "X"), planned.steps[0].action.value))
+        assert [step.record.name for step in planned.steps] == [name]
+    assert len(told) == 1, told

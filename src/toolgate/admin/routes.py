@@ -237,7 +237,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="POST", path="/plan", name="plan", does=planned, takes=Takes.DECLARED, gives=Gives.PLANNED,
-        summary="What applying declared records would do; nothing is changed.", errors=(403, 404, 413, 415, 422),
+        summary="What applying declared records would do; nothing is changed.", errors=(403, 409, 413, 415, 422),
     ),
     Route(
         method="POST", path="/apply", name="apply", does=applied, takes=Takes.PLANNED, gives=Gives.APPLIED,

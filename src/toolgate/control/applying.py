@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from toolgate.control.actors import Actor, actor_of
+from toolgate.control.actors import actor_of
 from toolgate.control.administration import Administration
 from toolgate.control.desk import Desk
 from toolgate.control.plan import ORDER, Action, Plan, Step, Wanted, goal, plan
 from toolgate.model.entities import KEPT, Entity
-from toolgate.model.errors import Conflict, NotAllowed, NotFound, Refused
+from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.model.identity import Principal
 from toolgate.ports import Store
 from toolgate.rules.directory import Directory
@@ -40,15 +40,14 @@ class Applying:
 
     async def plan(self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False) -> Planned:
         """What `apply` would do. It is carried out and taken back, so that everything that is wrong with it is found
-        now: nothing is changed. Raises Refused, NotFound for what the actor may not see, and StoreFailed."""
+        now: nothing is changed. Raises Refused, Conflict and StoreFailed."""
         store = self._administration.registry.store
         seq, _ = await store.load()
         steps: tuple[Step, ...] = ()
         lacking = ""
         try:
             async with self._administration.open(actor, source=source) as desk:
-                steps = _accepted(plan(desk.directory, wanted, source, prune=prune))
-                _judge_sight(desk.directory, desk.actor, steps)
+                steps = _accepted(plan(_seen(desk, wanted, source), wanted, source, prune=prune))
                 try:
                     await _carry_out(desk, steps)
                 except NotAllowed as error:
@@ -74,7 +73,7 @@ class Applying:
             # The transaction is the one writer by now: what is not in the audit yet comes after us.
             if await _is_stale(store, seq):
                 raise Conflict("something was changed since the plan was made: make it again, and look at it")
-            steps = _accepted(plan(desk.directory, wanted, source, prune=prune))
+            steps = _accepted(plan(_seen(desk, wanted, source), wanted, source, prune=prune))
             await _carry_out(desk, steps)
             return steps
 
@@ -109,10 +108,16 @@ def _accepted(found: Plan) -> tuple[Step, ...]:
     return found.steps
 
 
-def _judge_sight(directory: Directory, who: Actor, steps: Sequence[Step]) -> None:
-    for step in steps:
-        if step.before is not None and not who.may_read(directory, step.before):
-            raise NotFound(f"the {step.before.KIND} {step.before.name!r} is none that you may see")
+def _seen(desk: Desk, wanted: Sequence[Wanted], source: str) -> Directory:
+    """The records without those that this is about and that the actor may not read: they are planned as if they were
+    not there, and whoever lacks the right to make them is told no more than that."""
+    about = {(one.record.KIND, one.record.name) for one in wanted}
+    there = desk.directory
+    for record in tuple(desk.directory.records()):
+        concerned = (record.KIND, record.name) in about or record.stamp.managed_by == source
+        if concerned and not desk.actor.may_read(desk.directory, record):
+            there = there.without(type(record), record.name)
+    return there
 
 
 async def _carry_out(desk: Desk, steps: Sequence[Step]) -> None:
