@@ -52,7 +52,7 @@ _BOMBS = {"printf", "format"}
 
 class Opened:
     """One connection, and what it may do: `tables` are the only ones that it may read (None before the schema is
-    known: all but SQLite's own)."""
+    known: all but SQLite's own), of all that are `known`; both in lower case."""
 
     def __init__(self, file: Path, mode: str, immutable: bool) -> None:
         flags = f"mode={mode}" + ("&immutable=1" if immutable else "")
@@ -61,6 +61,7 @@ class Opened:
             uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         self.tables: frozenset[str] | None = None
+        self.known: frozenset[str] = frozenset()
         self._cancelled = threading.Event()
         self._until = float("inf")
         self._usable = True
@@ -84,7 +85,8 @@ class Opened:
                 banned = _BANNED if self.tables is None else _BANNED | _BOMBS
                 return sqlite3.SQLITE_DENY if (second or "").lower() in banned else sqlite3.SQLITE_OK
             if action == sqlite3.SQLITE_READ:
-                return sqlite3.SQLITE_OK if self._readable(first or "", inner) else sqlite3.SQLITE_DENY
+                readable = self._readable(first or "", inner) or (not second and self._is_passing(first or ""))
+                return sqlite3.SQLITE_OK if readable else sqlite3.SQLITE_DENY
             if action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE):
                 return sqlite3.SQLITE_DENY if _is_own(first or "") else sqlite3.SQLITE_OK
             return sqlite3.SQLITE_OK
@@ -126,6 +128,10 @@ class Opened:
             return True
         return table.lower() in self.tables or (view or "").lower() in self.tables
 
+    def _is_passing(self, name: str) -> bool:
+        """Whether this is a subquery of the statement, of which no column is read: such a one is told by its alias."""
+        return not _is_own(name) and name.lower() not in self.known
+
 
 def _is_own(table: str) -> bool:
     return table.lower().startswith("sqlite_")
@@ -139,6 +145,7 @@ class SqliteDatabase:
         self._file = file
         self._immutable = immutable
         self._tables: frozenset[str] | None = None
+        self._known: frozenset[str] = frozenset()
         self._threads = ThreadPoolExecutor(pool, thread_name_prefix=f"sql-{server}")
         self._readers = Connections(f"server {server!r}", pool, self._reader)
         self._writers = Connections(f"server {server!r}", 1, self._writer)
@@ -156,7 +163,9 @@ class SqliteDatabase:
             finally:
                 opened.raw.close()
 
-        return await self._told(read)
+        found = await self._told(read)
+        self._known = frozenset(table.name.lower() for table in found.tables)
+        return found
 
     def show(self, tables: frozenset[str]) -> None:
         """The only tables (in lower case) that readers may read from here on."""
@@ -164,7 +173,7 @@ class SqliteDatabase:
 
     async def read(self, asked: Asked, limits: Limits) -> Answer:
         async with self._readers.lease() as opened:
-            opened.tables = self._tables if asked.free else None
+            opened.tables, opened.known = (self._tables if asked.free else None), self._known
             return await self._run(opened, limits, lambda: _fetched(opened, asked, limits))
 
     async def write(self, asked: Asked, limits: Limits) -> Answer:
