@@ -15,8 +15,8 @@ MOST_BRACES = 100
 """Alternatives that the braces of one pattern may stand for."""
 
 _RE2: Any = re2
-_PLAIN = re.compile(r"\*\*/(?:\*[^*?\[\]\\/]+|[^*?\[\]\\/]+\*?)")
-"""A name at any depth, with at most one `*`, at its beginning or end."""
+_PLAIN = re.compile(r"\*\*/(?=[^/])([^*?\[\]\\/]*)(\*?)([^*?\[\]\\/]*)")
+"""A name at any depth, with at most one `*` in it."""
 
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
@@ -69,19 +69,24 @@ def ignored(rules: Sequence[Rule], path: str, directory: bool) -> bool | None:
 
 
 def _any_of(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether any of the patterns, as `_line` gives them, fits a path. Most say a name, or how one begins or ends:
+    """Whether any of the patterns, as `_line` gives them, fits a path. Most say a name, or how one begins and ends:
     that is tested without an expression."""
-    plain = [pattern.removeprefix("**/") for pattern in patterns if _PLAIN.fullmatch(pattern)]
-    names = frozenset(name for name in plain if "*" not in name)
-    ends = tuple(name[1:] for name in plain if name.startswith("*"))
-    begins = tuple(name[:-1] for name in plain if name.endswith("*"))
-    others = [f"(?:{_expression(pattern)})" for pattern in patterns if not _PLAIN.fullmatch(pattern)]
+    found = [(pattern, _PLAIN.fullmatch(pattern)) for pattern in patterns]
+    plain = [match.groups() for _, match in found if match is not None]
+    names = frozenset(begin + end for begin, star, end in plain if not star)
+    ends = tuple(end for begin, star, end in plain if star and not begin)
+    begins = tuple(begin for begin, star, end in plain if star and begin and not end)
+    around = tuple((begin, end) for begin, star, end in plain if star and begin and end)
+    others = [f"(?:{_expression(pattern)})" for pattern, match in found if match is None]
     expression = _compiled("|".join(others)) if others else None
 
     def fits(path: str) -> bool:
         name = path.rpartition("/")[2]
         if name in names or name.endswith(ends) or name.startswith(begins):
             return True
+        for begin, end in around:
+            if name.startswith(begin) and name.endswith(end) and len(name) >= len(begin) + len(end):
+                return True
         return expression is not None and expression(path)
 
     return fits

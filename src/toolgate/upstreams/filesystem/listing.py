@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -59,9 +58,10 @@ def entries(files: Files, directory: int, place: Place) -> list[Entry]:
 
 
 def facts(directory: int, name: str) -> os.stat_result | None:
-    with suppress(OSError):
+    try:
         return os.stat(name, dir_fd=directory, follow_symlinks=False)
-    return None
+    except OSError:
+        return None
 
 
 def walk(
