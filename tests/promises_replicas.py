@@ -23,4 +23,13 @@ REPLICAS: dict[str, tuple[str, str]] = {
         "docs/explanation/records.md",
         "A gateway that is killed at any moment lost no change that it acknowledged, and left none half made.",
     ),
+    "withheld.states": (
+        "docs/explanation/administration.md",
+        "A draining server answers and is not listed, a paused one says so, a retired one is not there; for whoever may"
+        " use nothing of it, it never is.",
+    ),
+    "withheld.keys": (
+        "docs/how-to/keys-and-grants.md",
+        "A key lists and calls no more than its ceiling, its URLs and its time allow.",
+    ),
 }
