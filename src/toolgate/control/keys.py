@@ -29,9 +29,7 @@ class Keys:
         self._pepper = pepper
         self._random = random
 
-    async def mint(
-        self, actor: Principal, value: Key, *, request: str = "", repeat: Repeat | None = None
-    ) -> Minted:
+    async def mint(self, actor: Principal, value: Key, *, request: str = "", repeat: Repeat | None = None) -> Minted:
         """Makes a key. `value` says everything of it but the digest, which is ours. Raises what `create` raises."""
         clear, digest = self._new()
         made = msgspec.structs.replace(value, digest=digest, revoked=False)
