@@ -137,7 +137,7 @@ async def test_secrets_that_change_meanwhile_are_noticed(place: Place, data: Pat
         pass
 
     def rotate(_done: int, _of: int) -> None:
-        key_ring.add_key(data)
+        key_ring.RingFile(data).add()
 
     with pytest.raises(StoreFailed, match="make it again"):
         backup(data, tmp_path / "b", version="0", now=0.0, progress=rotate)

@@ -4,7 +4,6 @@ import msgspec
 
 from toolgate.model.errors import Outcome
 
-
 AUDIT_LOG = "toolgate.audit"
 """The logger that says who read the audit, or other callers' records. Whatever log level is chosen, it is heard."""
 
