@@ -17,6 +17,7 @@ from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
 from tests.promises_search import SEARCH
 from tests.promises_secrets import SECRETS
+from tests.promises_sql import SQL
 
 
 class Promise(NamedTuple):
@@ -26,7 +27,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS)
+_PARTS = (API, CLIENTS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS, SQL)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

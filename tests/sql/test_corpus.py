@@ -70,6 +70,7 @@ async def past_the_parser(server: SqlServer, attempt: Attempt, text: str) -> str
 WAYS: dict[str, Any] = {"tool": through_the_tool, "bypass": past_the_parser}
 
 
+@pytest.mark.promise("sql.read-only", "sql.bounded")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("way", WAYS)
 async def test_no_attempt_changes_or_reads_what_it_must_not(place: Place, way: str):

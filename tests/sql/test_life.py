@@ -43,6 +43,7 @@ async def test_a_slow_query_is_ended_in_time(place: Place):
         assert await rows(server, "SELECT COUNT(*) FROM orders") == [[3]]
 
 
+@pytest.mark.promise("sql.bounded")
 async def test_a_call_that_is_taken_back_ends_at_the_database(place: Place):
     async with opened(place, statement_timeout=60.0, pool=1) as server:
         await server.discover(ALL)
@@ -125,6 +126,7 @@ async def test_postgres_knows_who_asks(place: Place):
         )
 
 
+@pytest.mark.promise("sql.role")
 @pytest.mark.parametrize("place", ["postgres", "mysql"], indirect=True)
 async def test_a_role_that_may_do_too_much_is_refused(place: Place, caplog: pytest.LogCaptureFixture):
     if place.dialect == "postgres":

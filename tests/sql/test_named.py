@@ -107,6 +107,7 @@ async def test_what_is_bound_to_the_caller_cannot_be_given(place: Place):
         assert "the caller has none" in await refused(server, "mine", None)
 
 
+@pytest.mark.promise("sql.named")
 async def test_only_named_queries_write_and_only_so_much(place: Place):
     queries = {"pay": PAY, "every": EVERY, "add": ADD, "gone": GONE}
     async with opened(place, queries=queries, **writing(place)) as server:

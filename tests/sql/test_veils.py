@@ -20,6 +20,7 @@ VEILS: dict[str, Any] = {
 CARDS = [["***4444"], ["***0004"], [None]]
 
 
+@pytest.mark.promise("sql.veils")
 async def test_masked_values_are_masked_wherever_they_stand(place: Place):
     async with opened(place, **VEILS) as server:
         assert await rows(server, "SELECT card FROM customers ORDER BY id") == CARDS
