@@ -69,7 +69,7 @@ class Gives(StrEnum):
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """`path` is below /api/v1. `errors` are the statuses beside those that every route may answer. `version` says what
     If-Match is: `required`, `optional`, or empty where it means nothing. `does` is None for the document itself, and
-    for the records of calls, which the gateway answers also where it has no records to administer (`edge.observing`)."""
+    for the records of calls, which the gateway answers also where it administers nothing (see `edge.observing`)."""
 
     method: str
     path: str
