@@ -16,7 +16,12 @@ FUNCTION_LINES = 50
 VAGUE = re.compile(r"^(.*_)?(utils?|helpers?|common|misc|base|core|managers?|services?|shared)$")
 READ_BY_PEOPLE = {".py", ".js", ".mjs", ".ts", ".css", ".html", ".c", ".h", ".sh"}
 # The only places that load code by a name: optional kinds, the lazy command table, and people's own servers.
-BY_NAME = ("src/toolgate/extensions", "src/toolgate/cli/", "src/toolgate/upstreams/python")
+BY_NAME = (
+    "src/toolgate/extensions",
+    "src/toolgate/cli/",
+    "src/toolgate/upstreams/python",
+    "src/toolgate/upstreams/filesystem/documents",  # a process that limits itself first, and takes one library of six
+)
 FLOORS = (
     "cli assembly client edge upstreams identity credentials sinks stores egress pipeline control protocol rules model"
 )
