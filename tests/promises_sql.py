@@ -12,7 +12,7 @@ SQL: dict[str, tuple[str, str]] = {
     ),
     "sql.named": (
         "docs/how-to/databases.md",
-        "Only named queries write, each no worse than its declared effect, and what is bound to the caller cannot be given.",
+        "Only named queries write, none worse than its declared effect; what is bound to the caller cannot be given.",
     ),
     "sql.veils": (
         "docs/reference/sql.md",

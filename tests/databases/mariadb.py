@@ -65,7 +65,8 @@ class MariaDB:
         process = subprocess.Popen(
             [
                 self._server, "--no-defaults", f"--datadir={self._data}", f"--socket={self.socket}",
-                f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-buffer-pool-size=16M",
+                f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve",
+                "--innodb-buffer-pool-size=16M",
                 "--innodb-flush-log-at-trx-commit=0", "--key-buffer-size=1M", "--secure-file-priv=",
                 f"--pid-file={self.folder / 'pid'}", "--max-connections=40", "--performance-schema=OFF",
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncGenerator, Generator
@@ -11,10 +12,12 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import require
-from tests.databases.fixtures import postgres as postgres
+from tests.databases.fixtures import postgres
 from tests.databases.mariadb import MariaDB, programs
 from tests.databases.postgres import Postgres
 from tests.sql.places import CANARY, My, Pg, Place, Sqlite
+
+__all__ = ["postgres"]
 
 DIALECTS = ("sqlite", "postgres", "mysql")
 
@@ -36,37 +39,47 @@ def mariadb() -> Generator[MariaDB]:
 @pytest_asyncio.fixture(params=DIALECTS)
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Place]:
     """Each kind of database, for a test that may change it."""
-    async for made in _made(request, request.param, tmp_path):
-        yield made
-
-
-async def _made(request: pytest.FixtureRequest, dialect: str, folder: Path) -> AsyncGenerator[Place]:
     with tempfile.TemporaryDirectory(prefix="tgout-") as outside:
-        async for made in _filled(request, dialect, folder, _canary(Path(outside))):
-            yield made
+        made = await _made(request, tmp_path, Path(outside))
+        yield made
+        await _gone(made)
 
 
-async def _filled(request: pytest.FixtureRequest, dialect: str, folder: Path, canary: Path) -> AsyncGenerator[Place]:
-    name = f"t_{secrets.token_hex(6)}"
-    if dialect == "sqlite":
+@pytest.fixture(scope="session", params=DIALECTS)
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Place]:
+    """Each kind of database, for all tests that leave it as it is."""
+    with tempfile.TemporaryDirectory(prefix="tgout-") as outside:
+        made = asyncio.run(_made(request, tmp_path_factory.mktemp("shared"), Path(outside)))
+        yield made
+        asyncio.run(_gone(made))
+
+
+async def _made(request: pytest.FixtureRequest, folder: Path, outside: Path) -> Place:
+    name, canary = f"t_{secrets.token_hex(6)}", _canary(outside)
+    if request.param == "sqlite":
         (folder / "database").mkdir()
         made = Sqlite(folder / "database", folder, canary)
         made.make()
-        yield made
-    elif dialect == "postgres":
+        return made
+    if request.param == "postgres":
         server: Postgres = request.getfixturevalue("postgres")
         await server.run(f"CREATE DATABASE {name}")
         place = Pg(server, name, folder, canary)
         await place.make()
-        yield place
-        await server.run(f"DROP DATABASE {name} WITH (FORCE)")
-    else:
-        maria: MariaDB = request.getfixturevalue("mariadb")
-        await maria.run(f"CREATE DATABASE {name}")
-        found = My(maria, name, folder, canary)
-        await found.make()
-        yield found
-        await maria.run(f"DROP DATABASE {name}")
+        return place
+    maria: MariaDB = request.getfixturevalue("mariadb")
+    await maria.run(f"CREATE DATABASE {name}")
+    found = My(maria, name, folder, canary)
+    await found.make()
+    return found
+
+
+async def _gone(made: Place) -> None:
+    if isinstance(made, Pg):
+        await made.server.run(f"DROP DATABASE {made.database} WITH (FORCE)")
+    elif isinstance(made, My):
+        users = ", ".join(f"{made.user(role)}@'%'" for role in ("reader", "writer"))
+        await made.server.run(f"DROP USER {users}", f"DROP DATABASE {made.database}")
 
 
 def _canary(folder: Path) -> Path:

@@ -9,17 +9,19 @@ database itself cannot be interrupted in them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 SQLITE, POSTGRES, MYSQL = "sqlite", "postgres", "mysql"
 ALL = (SQLITE, POSTGRES, MYSQL)
+Kind = Literal["harm", "cost", "parser"]
 
 
 @dataclass(frozen=True)
 class Attempt:
     dialect: str
     sql: str
-    kind: Literal["harm", "cost", "parser"] = "harm"
+    kind: Kind = "harm"
 
     @property
     def id(self) -> str:
@@ -83,7 +85,10 @@ _EVERYWHERE = (
     "SELECT '" + "x" * 20_000 + "'",
     'SELECT "' + "'" * 50,
 )
-_REPLACING = f"SELECT REPLACE(REPLACE(REPLACE(REPLACE('{'a' * 60}', 'a', '{'b' * 60}'), 'b', '{'c' * 60}'), 'c', '{'d' * 60}'), 'd', '{'e' * 60}')"
+_REPLACING = "'a'"
+for _old, _new in pairwise("abcde"):
+    _REPLACING = f"REPLACE({_REPLACING}, '{_old}', '{_new * 60}')"
+_REPLACING = f"SELECT {_REPLACING}".replace("'a', 'a'", f"'{'a' * 60}', 'a'")
 _COSTS_EVERYWHERE = (
     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n",
     "SELECT COUNT(*) FROM " + " CROSS JOIN ".join(f"customers c{place}" for place in range(22)),
@@ -374,23 +379,22 @@ _COSTS_SQLITE = (
     "SELECT '" + "a" * 900 + "' LIKE '" + "%a" * 400 + "b'",
     "SELECT '" + "a" * 900 + "' GLOB '" + "*a" * 400 + "b'",
     "WITH RECURSIVE n (i) AS (SELECT 'aaaaaaaaaa' UNION ALL SELECT i || i FROM n) SELECT length(i) FROM n",
-    "WITH RECURSIVE n (i, s) AS (SELECT 1, 'a' UNION ALL SELECT i + 1, s || s FROM n LIMIT 40) SELECT max(length(s)) FROM n",
+    "WITH RECURSIVE n (i, s) AS (SELECT 1, 'a' UNION ALL SELECT i + 1, s || s FROM n LIMIT 40)"
+    " SELECT max(length(s)) FROM n",
 )
 
+_LISTS: tuple[tuple[tuple[str, ...], tuple[str, ...], Kind], ...] = (
+    (_EVERYWHERE, ALL, "harm"),
+    (_COSTS_EVERYWHERE, ALL, "cost"),
+    ((_REPLACING,), (SQLITE, POSTGRES), "cost"),
+    ((_REPLACING,), (MYSQL,), "parser"),
+    (_POSTGRES, (POSTGRES,), "harm"),
+    (_COSTS_POSTGRES, (POSTGRES,), "cost"),
+    (_MYSQL, (MYSQL,), "harm"),
+    (_COSTS_MYSQL, (MYSQL,), "cost"),
+    (_SQLITE, (SQLITE,), "harm"),
+    (_COSTS_SQLITE, (SQLITE,), "cost"),
+)
 ATTEMPTS: tuple[Attempt, ...] = tuple(
-    Attempt(dialect, sql, kind)
-    for listed, dialects, kind in (
-        (_EVERYWHERE, ALL, "harm"),
-        (_COSTS_EVERYWHERE, ALL, "cost"),
-        ((_REPLACING,), (SQLITE, POSTGRES), "cost"),
-        ((_REPLACING,), (MYSQL,), "parser"),
-        (_POSTGRES, (POSTGRES,), "harm"),
-        (_COSTS_POSTGRES, (POSTGRES,), "cost"),
-        (_MYSQL, (MYSQL,), "harm"),
-        (_COSTS_MYSQL, (MYSQL,), "cost"),
-        (_SQLITE, (SQLITE,), "harm"),
-        (_COSTS_SQLITE, (SQLITE,), "cost"),
-    )
-    for sql in listed
-    for dialect in dialects
+    Attempt(dialect, sql, kind) for listed, dialects, kind in _LISTS for sql in listed for dialect in dialects
 )

@@ -34,7 +34,8 @@ TABLES = (
     "CREATE VIEW big_orders AS SELECT id, amount FROM orders WHERE amount > 100",
 )
 ROWS = (
-    "INSERT INTO customers VALUES (1, 'Ada', 'ada@example.com', '4111222233334444', 'hash-of-ada', 'gold', '2024-01-31'),"
+    "INSERT INTO customers VALUES"
+    " (1, 'Ada', 'ada@example.com', '4111222233334444', 'hash-of-ada', 'gold', '2024-01-31'),"
     " (2, 'Alan', 'alan@example.com', '5500000000000004', 'hash-of-alan', 'silver', '2024-02-29'),"
     " (3, 'Grace', NULL, NULL, 'hash-of-grace', 'gold', '2025-03-01')",
     "INSERT INTO orders VALUES (10, 1, 99.50, 'jane', '2026-01-05'), (11, 1, 250.00, 'joe', '2026-01-20'),"
@@ -142,10 +143,12 @@ class Pg:
             "CREATE SEQUENCE numbers",
             "COMMENT ON TABLE customers IS 'Who buys'",
             "COMMENT ON COLUMN customers.segment IS 'gold or silver'",
-            "CREATE FUNCTION touch() RETURNS int LANGUAGE sql AS $$ INSERT INTO orders VALUES (99, 1, 1) RETURNING id $$",
+            "CREATE FUNCTION touch() RETURNS int LANGUAGE sql AS"
+            " $$ INSERT INTO orders VALUES (99, 1, 1) RETURNING id $$",
             "SELECT lo_from_bytea(4711, 'large')",
             *(
-                f"DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'; EXCEPTION WHEN duplicate_object THEN END $$"
+                f"DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}';"
+                " EXCEPTION WHEN duplicate_object THEN END $$"
                 for role in ("reader", "writer")
             ),
             "GRANT SELECT ON customers, orders, big_orders TO reader, writer",
@@ -168,7 +171,8 @@ class Pg:
             " (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_largeobject_metadata),"
             " (SELECT last_value || ' ' || is_called::text FROM numbers),"
             " (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'),"
-            " (SELECT string_agg(name || setting, ',' ORDER BY name) FROM pg_settings WHERE source = 'configuration file')"
+            " (SELECT string_agg(name || setting, ',' ORDER BY name) FROM pg_settings"
+            " WHERE source = 'configuration file')"
         )
         return tables, rest, listing(self.canary.parent)
 
@@ -191,21 +195,25 @@ class My:
     dialect: str = "mysql"
 
     def url(self, role: str) -> str:
-        return reference(self.own, role, self.server.url(self.database, role, PASSWORD))
+        return reference(self.own, role, self.server.url(self.database, self.user(role), PASSWORD))
+
+    def user(self, role: str) -> str:
+        """Users are the server's, so each place has its own."""
+        return f"{self.database}_{role}"
 
     async def make(self) -> None:
         await self.run(
             *TABLES,
             *ROWS,
-            *(f"CREATE OR REPLACE USER {role}@'%' IDENTIFIED BY '{PASSWORD}'" for role in ("reader", "writer")),
+            *(f"CREATE USER {self.user(role)}@'%' IDENTIFIED BY '{PASSWORD}'" for role in ("reader", "writer")),
             "CREATE SEQUENCE numbers",
             *(
-                f"GRANT SELECT ON {self.database}.{table} TO {role}@'%'"
+                f"GRANT SELECT ON {self.database}.{table} TO {self.user(role)}@'%'"
                 for table in ("customers", "orders", "big_orders")
                 for role in ("reader", "writer")
             ),
             *(
-                f"GRANT INSERT, UPDATE, DELETE ON {self.database}.{table} TO writer@'%'"
+                f"GRANT INSERT, UPDATE, DELETE ON {self.database}.{table} TO {self.user('writer')}@'%'"
                 for table in ("customers", "orders")
             ),
         )
@@ -235,7 +243,7 @@ class My:
 
     async def running(self) -> int:
         rows = await self.run(
-            "SELECT count(*) FROM information_schema.processlist WHERE user IN ('reader', 'writer')"
+            f"SELECT count(*) FROM information_schema.processlist WHERE user LIKE '{self.database}_%'"
             " AND command NOT IN ('Sleep')"
         )
         return rows[0][0]

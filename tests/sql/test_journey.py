@@ -1,5 +1,5 @@
-"""The official SDK's client in both eras: one command for a database of its own, and a sales schema in PostgreSQL behind
-keys, where a query is bound to whoever calls and a write is refused with the reason."""
+"""The official SDK's client in both eras: one command for a database of its own, and a sales schema in PostgreSQL
+behind keys, where a query is bound to whoever calls and a write is refused with the reason."""
 
 from __future__ import annotations
 

@@ -20,6 +20,12 @@ VEILS: dict[str, Any] = {
 CARDS = [["***4444"], ["***0004"], [None]]
 
 
+@pytest.fixture
+def place(shared: Place) -> Place:
+    """Nothing here changes rows, so one database serves all."""
+    return shared
+
+
 @pytest.mark.promise("sql.veils")
 async def test_masked_values_are_masked_wherever_they_stand(place: Place):
     async with opened(place, **VEILS) as server:

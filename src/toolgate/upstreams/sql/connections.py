@@ -31,9 +31,15 @@ class Connections(Generic[C]):
     stay open where few are needed."""
 
     def __init__(
-        self, what: str, most: int, make: Callable[[], Awaitable[C]], lost: tuple[type[BaseException], ...] = ()
+        self,
+        what: str,
+        most: int,
+        make: Callable[[], Awaitable[C]],
+        lost: tuple[type[BaseException], ...] = (),
+        wait: float = WAIT_S,
     ) -> None:
         self._lost = lost
+        self._patience = wait
         self._what = what
         self._most = most
         self._make = make
@@ -86,7 +92,7 @@ class Connections(Generic[C]):
             await self._room.acquire()
             return
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(self._patience):
                 await self._room.acquire()
         except TimeoutError:
             raise Limited(f"all {self._most} connections of {self._what} are in use", retry_after=1.0) from None

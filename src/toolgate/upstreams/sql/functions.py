@@ -15,8 +15,8 @@ sign sin sqrt stddev stddev_pop stddev_samp substr substring sum tan trim trunc 
 _POSTGRES = """
 acosh age any_value array_agg array_append array_cat array_dims array_length array_lower array_ndims array_position
 array_positions array_prepend array_remove array_replace array_to_json array_to_string array_upper ascii asinh atanh
-bit_and bit_length bit_or bool_and bool_or btrim cardinality cbrt chr clock_timestamp convert_from convert_to corr cosh
-covar_pop covar_samp current_database current_schema current_user daterange date_bin date_trunc decode div encode
+bit_and bit_length bit_or bool_and bool_or btrim cardinality cbrt chr clock_timestamp convert_from convert_to corr
+cosh covar_pop covar_samp current_database current_schema current_user date_bin date_trunc daterange decode div encode
 erf every extract gcd generate_series generate_subscripts host initcap int4range int8range isempty isfinite json_agg
 json_array_elements json_array_elements_text json_array_length json_build_array json_build_object json_each
 json_each_text json_extract_path json_extract_path_text json_object json_object_agg json_object_keys json_strip_nulls
@@ -26,12 +26,13 @@ jsonb_object_agg jsonb_object_keys jsonb_path_exists jsonb_path_query jsonb_path
 jsonb_pretty jsonb_set jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm log10 lower_inc
 lower_inf make_date make_interval make_time make_timestamp make_timestamptz masklen min_scale mode netmask network
 num_nonnulls num_nulls numrange overlay percentile_cont percentile_disc pg_typeof phraseto_tsquery plainto_tsquery
-quote_ident quote_literal random replace regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
+quote_ident quote_literal random regexp_count regexp_instr regexp_like regexp_match regexp_matches regexp_replace
 regexp_split_to_array regexp_split_to_table regexp_substr regr_avgx regr_avgy regr_count regr_intercept regr_r2
-regr_slope regr_sxx regr_sxy regr_syy row_to_json scale session_user sha224 sha256 sha384 sha512 similarity sinh
-split_part starts_with statement_timestamp string_agg string_to_array string_to_table strpos tanh timezone to_char
-to_date to_hex to_json to_jsonb to_number to_timestamp to_tsquery to_tsvector transaction_timestamp translate trim_scale
-ts_headline ts_rank ts_rank_cd tsrange tstzrange unaccent unnest upper_inc upper_inf websearch_to_tsquery width_bucket
+regr_slope regr_sxx regr_sxy regr_syy replace row_to_json scale session_user sha224 sha256 sha384 sha512 similarity
+sinh split_part starts_with statement_timestamp string_agg string_to_array string_to_table strpos tanh timezone
+to_char to_date to_hex to_json to_jsonb to_number to_timestamp to_tsquery to_tsvector transaction_timestamp translate
+trim_scale ts_headline ts_rank ts_rank_cd tsrange tstzrange unaccent unnest upper_inc upper_inf websearch_to_tsquery
+width_bucket
 """
 
 # Not `replace`: the servers build its result in one step that neither a timeout nor KILL ends.
@@ -41,19 +42,19 @@ convert_tz crc32 curdate current_user curtime database date date_add date_format
 dayofmonth dayofweek dayofyear elt export_set extract field find_in_set format from_base64 from_days from_unixtime
 group_concat hex hour if ifnull inet6_ntoa inet_aton inet_ntoa insert instr isnull json_array json_arrayagg
 json_contains json_contains_path json_depth json_extract json_keys json_length json_merge_patch json_object
-json_objectagg json_overlaps json_quote json_search json_set json_type json_unquote json_valid json_value last_day lcase
-locate log10 log2 make_set makedate maketime match microsecond mid minute month monthname oct ord period_add period_diff
-quarter quote rand regexp_instr regexp_like regexp_replace regexp_substr schema sec_to_time second session_user sha sha1
-sha2 soundex std str_to_date strcmp subdate substring_index subtime sysdate system_user time time_format time_to_sec
-timediff timestamp timestampadd timestampdiff to_base64 to_days to_seconds truncate ucase unhex unix_timestamp user
-utc_date utc_time utc_timestamp week weekday weekofyear year yearweek
+json_objectagg json_overlaps json_quote json_search json_set json_type json_unquote json_valid json_value last_day
+lcase locate log10 log2 make_set makedate maketime match microsecond mid minute month monthname oct ord period_add
+period_diff quarter quote rand regexp_instr regexp_like regexp_replace regexp_substr schema sec_to_time second
+session_user sha sha1 sha2 soundex std str_to_date strcmp subdate substring_index subtime sysdate system_user time
+time_format time_to_sec timediff timestamp timestampadd timestampdiff to_base64 to_days to_seconds truncate ucase
+unhex unix_timestamp user utc_date utc_time utc_timestamp week weekday weekofyear year yearweek
 """
 
 _SQLITE = """
 bm25 char concat date datetime glob group_concat hex highlight ifnull iif instr json json_array json_array_length
 json_each json_extract json_group_array json_group_object json_insert json_object json_patch json_quote json_remove
-json_replace json_set json_tree json_type json_valid julianday like likely log10 log2 octet_length quote random replace
-snippet sqlite_version string_agg strftime time timediff total typeof unhex unicode unixepoch unlikely
+json_replace json_set json_tree json_type json_valid julianday like likely log10 log2 octet_length quote random
+replace snippet sqlite_version strftime string_agg time timediff total typeof unhex unicode unixepoch unlikely
 """
 
 _WORDS = """
