@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,10 @@ async def test_lists_come_in_pages(root: Path, tmp_path: Path):
     async with serving(root, data=tmp_path / "data", max_entries=10) as server:
         first = await server.right("list_directory")
         last = await server.right("list_directory", offset=20)
+        details = await server.right("list_directory", details=True)
     assert lines(first)[0] == "[FILE] 00.txt"
+    assert re.fullmatch(r"\[FILE\] 00\.txt  \(0 bytes, 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\)", lines(details)[0])
+    assert details.structured["entries"][0]["size"] == 0
     assert (first.structured["total"], first.structured["next_offset"]) == (25, 10)
     assert "next is offset=10" in first.texts[1]
     assert [entry["name"] for entry in last.structured["entries"]] == [f"{number}.txt" for number in range(20, 25)]

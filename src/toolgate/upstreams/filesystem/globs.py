@@ -26,9 +26,10 @@ class GlobError(ValueError):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One line of an ignore file. `keeps` is a line with `!`; `directories` one that ends in `/`."""
+    """One line of an ignore file. `matches` is given a path, and the name at its end. `keeps` is a line with `!`;
+    `directories` one that ends in `/`."""
 
-    matches: Callable[[str], bool]
+    matches: Callable[[str, str], bool]
     keeps: bool
     directories: bool
 
@@ -62,13 +63,14 @@ def lenient(lines: Iterable[str]) -> tuple[Rule, ...]:
 
 def ignored(rules: Sequence[Rule], path: str, directory: bool) -> bool | None:
     """What the last rule that matches says; None where none does."""
+    name = path.rpartition("/")[2]
     for rule in reversed(rules):
-        if (directory or not rule.directories) and rule.matches(path):
+        if (directory or not rule.directories) and rule.matches(path, name):
             return not rule.keeps
     return None
 
 
-def _any_of(patterns: Sequence[str]) -> Callable[[str], bool]:
+def _any_of(patterns: Sequence[str]) -> Callable[[str, str], bool]:
     """Whether any of the patterns, as `_line` gives them, fits a path. Most say a name, or how one begins and ends:
     that is tested without an expression."""
     found = [(pattern, _PLAIN.fullmatch(pattern)) for pattern in patterns]
@@ -80,8 +82,7 @@ def _any_of(patterns: Sequence[str]) -> Callable[[str], bool]:
     others = [f"(?:{_expression(pattern)})" for pattern, match in found if match is None]
     expression = _compiled("|".join(others)) if others else None
 
-    def fits(path: str) -> bool:
-        name = path.rpartition("/")[2]
+    def fits(path: str, name: str) -> bool:
         if name in names or name.endswith(ends) or name.startswith(begins):
             return True
         for begin, end in around:

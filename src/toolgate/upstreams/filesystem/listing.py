@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator
+from operator import attrgetter
 from typing import Literal
 
 import msgspec
@@ -53,7 +54,7 @@ def entries(files: Files, directory: int, place: Place) -> list[Entry]:
             kind = _type(one)
             if not denies(one.name, kind == "directory"):
                 found.append(Entry(one.name, kind))
-    found.sort(key=lambda entry: entry.name)
+    found.sort(key=_name)
     return found
 
 
@@ -110,12 +111,15 @@ def _beneath(walk: _Walk, directory: int, place: Place, level: int, above: str) 
         ignoring.leave(level - 1)
 
 
+_name = attrgetter("name")
+
+
 def _type(entry: "os.DirEntry[str]") -> EntryType:
-    if entry.is_symlink():
-        return "link"
+    if entry.is_file(follow_symlinks=False):
+        return "file"
     if entry.is_dir(follow_symlinks=False):
         return "directory"
-    return "file" if entry.is_file(follow_symlinks=False) else "other"
+    return "link" if entry.is_symlink() else "other"
 
 
 def type_of(found: os.stat_result) -> EntryType:

@@ -140,6 +140,8 @@ def compared(name: str) -> str:
 
 def listed_name(name: str) -> str:
     """A name from a directory as it can be said; names that are no text are shown with their bytes."""
+    if name.isascii():
+        return name
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -33,6 +33,7 @@ class ListDirectory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: Path = "."
     offset: Annotated[int, msgspec.Meta(ge=0, description="How many entries to pass over.")] = 0
+    details: Annotated[bool, msgspec.Meta(description="Whether sizes and times of change are shown, too.")] = False
 
 
 class DirectoryTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +84,7 @@ def _list_directory(desk: Desk, asked: ListDirectory, pulse: Pulse) -> Answer:
         try:
             found = entries(desk.files, directory, real)
             page = found[asked.offset : asked.offset + min(_PAGE, desk.settings.max_entries)]
-            listed = [_entry(directory, entry) for entry in page]
+            listed = [_entry(directory, entry, details=asked.details) for entry in page]
         except OSError as error:
             raise of_error(error, place.shown) from error
     return _listed(place.shown, listed, asked.offset, len(found))
@@ -91,7 +92,7 @@ def _list_directory(desk: Desk, asked: ListDirectory, pulse: Pulse) -> Answer:
 
 def _listed(shown: str, listed: list[Json], offset: int, total: int) -> Answer:
     known: Json = {"path": shown, "entries": listed, "total": total}
-    text = "\n".join(f"{_MARKS[entry['type']]} {entry['name']}" for entry in listed)
+    text = "\n".join(map(_row, listed))
     content = [said(text or "(nothing)" if not offset else text or "(nothing more)")]
     end = offset + len(listed)
     if end < total:
@@ -100,9 +101,19 @@ def _listed(shown: str, listed: list[Json], offset: int, total: int) -> Answer:
     return Answer(content, known)
 
 
-def _entry(directory: int, entry: Entry) -> Json:
-    found = facts(directory, entry.name) if entry.type in ("file", "directory") else None
+def _row(entry: Json) -> str:
+    row = f"{_MARKS[entry['type']]} {entry['name']}"
+    if "modified" not in entry:
+        return row
+    size = f"{entry['size']:,} bytes, " if "size" in entry else ""
+    return f"{row}  ({size}{entry['modified']})"
+
+
+def _entry(directory: int, entry: Entry, *, details: bool) -> Json:
     known: Json = {"name": entry.shown, "type": entry.type}
+    if not details or entry.type not in ("file", "directory"):
+        return known
+    found = facts(directory, entry.name)
     if found is not None and entry.type == "file":
         known["size"] = found.st_size
     if found is not None:
@@ -234,7 +245,7 @@ TOOLS = (
     Tool(
         "list_directory",
         "List a directory",
-        "What is in a directory, with sizes and times. Long lists come in pages.",
+        "What is in a directory, by name. Long lists come in pages.",
         ListDirectory,
         _list_directory,
         shape(
