@@ -123,3 +123,42 @@ async def test_a_veil_that_hides_nothing_is_an_error(place: Place, more: dict[st
         with pytest.raises(UpstreamFailed) as caught:
             await server.discover(ALL)
         assert expected in str(caught.value)
+
+
+@pytest.mark.promise("sql.veils")
+async def test_a_with_of_another_spelling_opens_no_table_that_is_kept_back(place: Place):
+    """Where case counts, `VAULT` is the query and `vault` the table: only one of them may be meant."""
+    async with opened(place, **VEILS) as server:
+        quote = "`" if place.dialect == "mysql" else '"'
+        for text in (
+            f"WITH {quote}VAULT{quote} AS (SELECT 7 AS secret) SELECT secret FROM vault",
+            "WITH VAULT AS (SELECT 7 AS secret) SELECT secret FROM vault",
+            f"WITH {quote}Vault{quote} AS (SELECT 7 AS secret) SELECT (SELECT MAX(v.secret) FROM vault v)",
+            f"WITH {quote}VAULT{quote} AS (SELECT 7 AS secret) SELECT vault.secret FROM vault",
+        ):
+            result = body(await called(server, "run_sql_query", sql=text))
+            assert "canary" not in str(result)
+            assert result["structuredContent"]["rows"] == [[7]], result
+
+
+@pytest.mark.promise("sql.veils")
+async def test_a_table_after_in_is_not_seen_as_it_is(place: Place):
+    """SQLite compares with a whole table that is only named: with everything in it."""
+    async with opened(place, **VEILS) as server:
+        for text in (
+            "SELECT (11, 1, 250, 'joe', '2026-01-20') IN orders",
+            "SELECT id FROM customers WHERE (11, 1, 250, 'joe', '2026-01-20') IN main.orders",
+        ):
+            assert "IN (SELECT column FROM table)" in await refused(server, "run_sql_query", JANE, sql=text)
+        found = "SELECT id FROM orders WHERE id IN (SELECT id FROM orders) AND id IN (10, 11)"
+        result = await called(server, "run_sql_query", JANE, sql=found)
+        assert body(result)["structuredContent"]["rows"] == [[10]]
+
+
+async def test_what_a_table_says_of_itself_names_nothing_that_is_not_shown(place: Place):
+    await place.run("CREATE INDEX customers_secretly ON customers (password_hash)")
+    async with opened(place, **{**VEILS, "tables": ("orders",), "hide": ()}) as server:
+        assert "customers" not in str(body(await called(server, "describe_table", table="orders")))
+    async with opened(place, **VEILS) as server:
+        assert "customers (id)" in str(body(await called(server, "describe_table", table="orders")))
+        assert "secretly" not in str(body(await called(server, "describe_table", table="customers")))

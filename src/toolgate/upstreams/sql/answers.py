@@ -11,7 +11,7 @@ import msgspec
 from toolgate.model.call import Era, Result
 from toolgate.protocol import jsonrpc
 from toolgate.upstreams.sql.database import CELL, Answer
-from toolgate.upstreams.sql.schema import Schema, Table
+from toolgate.upstreams.sql.schema import ForeignKey, Schema, Table
 
 _EXACT = 2**53
 """Whole numbers beyond it are given as texts: many readers of JSON would round them."""
@@ -102,12 +102,12 @@ def table(schema: Schema, found: Table) -> dict[str, Any]:
         "foreign_keys": [
             {"columns": key.columns, "references": f"{key.table} ({', '.join(key.referred)})"}
             for key in found.foreign_keys
-            if not found.hidden.intersection(key.columns)
+            if _refers_to_what_is_shown(schema, found, key)
         ],
         "indexes": [
             {"name": index.name, "columns": index.columns, "unique": index.unique}
             for index in found.indexes
-            if not found.hidden.intersection(index.columns)
+            if not found.hidden or {column.name for column in found.columns}.issuperset(index.columns)
         ],
     }
     if found.comment:
@@ -117,6 +117,14 @@ def table(schema: Schema, found: Table) -> dict[str, Any]:
     if found.condition:
         told["filtered"] = "only some rows of this table are shown"
     return told
+
+
+def _refers_to_what_is_shown(schema: Schema, found: Table, key: ForeignKey) -> bool:
+    place, _, name = key.table.rpartition(".")
+    target = schema.find(place or None, name)
+    return (
+        target is not None and not found.hidden.intersection(key.columns) and not target.hidden.intersection(key.referred)
+    )
 
 
 def named(schema: Schema, found: Table) -> str:

@@ -18,8 +18,13 @@ def veiled(tree: exp.Expr, schema: Schema, speech: Speech, *, free: bool) -> tup
     that is not in the schema is Trouble; in a named one it stays as it was written. The tree is changed in place."""
     used: dict[str, Table] = {}
     _check_names(tree, schema, free)
+    _refuse_bare_tables(tree)
     for node in list(tree.find_all(exp.Table)):
-        if not isinstance(node.this, exp.Identifier) or _is_cte(node):
+        if not isinstance(node.this, exp.Identifier):
+            continue
+        cte = _cte(node)
+        if cte is not None:
+            _spell_alike(node, cte)
             continue
         table = _looked_up(node, schema, speech)
         if table is None:
@@ -46,33 +51,50 @@ def _check_names(tree: exp.Expr, schema: Schema, free: bool) -> None:
             raise Trouble(f"WITH {cte.alias}: this is the name of a table: choose another")
 
 
-def _is_cte(node: exp.Table) -> bool:
-    """Whether the name means a query of a WITH around it, by the strictest reading of all databases: those of an
-    enclosing statement, those before it in the same WITH, and itself where it is RECURSIVE."""
+def _refuse_bare_tables(tree: exp.Expr) -> None:
+    """SQLite takes `x IN table`, where the table is no node of its own and would be seen as it is."""
+    for node in tree.find_all(exp.In):
+        if node.args.get("field") is not None:
+            raise Trouble("after IN, write a list or a query in brackets: IN (SELECT column FROM table)")
+
+
+def _cte(node: exp.Table) -> exp.Expr | None:
+    """The query of a WITH around it that the name means, by the strictest reading of all databases: one of an enclosing
+    statement, one before it in the same WITH, or itself where it is RECURSIVE. None for a table."""
     if node.args.get("db"):
-        return False
+        return None
     name = node.name.casefold()
     inner: exp.Expr = node
     outer = node.parent
     while outer is not None:
+        found: list[exp.Expr] = []
         if isinstance(outer, exp.With):
-            if name in _before(outer, inner):
-                return True
+            found = _before(outer, inner)
         else:
             clause = outer.args.get("with_")
-            if isinstance(clause, exp.With) and clause is not inner and name in _names(clause.expressions):
-                return True
+            if isinstance(clause, exp.With) and clause is not inner:
+                found = clause.expressions
+        for cte in found:
+            if cte.alias.casefold() == name:
+                return cte
         inner, outer = outer, outer.parent
-    return False
+    return None
 
 
-def _before(clause: exp.With, inner: exp.Expr) -> set[str]:
+def _before(clause: exp.With, inner: exp.Expr) -> list[exp.Expr]:
     place = next(place for place, cte in enumerate(clause.expressions) if cte is inner)
-    return _names(clause.expressions[: place + 1 if clause.args.get("recursive") else place])
+    return clause.expressions[: place + 1 if clause.args.get("recursive") else place]
 
 
-def _names(ctes: list[exp.Expr]) -> set[str]:
-    return {cte.alias.casefold() for cte in ctes}
+def _spell_alike(node: exp.Table, cte: exp.Expr) -> None:
+    """Where case counts, `WITH "USERS" AS (...) SELECT * FROM users` names a table: written as the WITH has it, the
+    name can mean nothing else."""
+    named = cte.args["alias"].this
+    if node.this == named:
+        return
+    if node.args.get("alias") is None:
+        node.set("alias", exp.TableAlias(this=node.this.copy()))
+    node.set("this", named.copy())
 
 
 def _looked_up(node: exp.Table, schema: Schema, speech: Speech) -> Table | None:
