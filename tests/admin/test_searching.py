@@ -159,8 +159,16 @@ async def test_a_tool_is_described_labelled_and_paused(gateway: Gateway):
         hidden = await owner.change_tool("own", "echo", {"hidden": True}, version=changed.version)
         await until(rob, "parrots", lambda hits: hits.total == 0)
         assert [tool.name for tool in (await owner.tools({"server": "own", "hidden": "true"})).items] == ["echo"]
+        named = await owner.change_tool("own", "echo", {"parameters": {"text": "In Klingon"}}, version=hidden.version)
+        more = await owner.change_tool("own", "echo", {"parameters": {"other": "Gone"}}, version=named.version)
+        assert more.override.parameters == {"text": "In Klingon", "other": "Gone"}
+        less = await owner.change_tool(
+            "own", "echo", {"hidden": None, "parameters": {"other": None}}, version=more.version
+        )
+        assert less.override.parameters == {"text": "In Klingon"}
+        assert [hit.name for hit in (await until(rob, "klingon", lambda hits: hits.total > 0)).items] == ["echo"]
         again = await owner.change_tool(
-            "own", "echo", dict.fromkeys(("hidden", "description", "tags", "risk")), version=hidden.version
+            "own", "echo", dict.fromkeys(("parameters", "description", "tags", "risk")), version=less.version
         )
         assert again.override.description is None
         assert (await owner.get(Server, "own")).overrides == {}
@@ -181,6 +189,8 @@ async def test_what_a_tool_cannot_be_is_refused(gateway: Gateway):
             ({"tags": "one"}, "tags"),
             ({"hidden": "yes"}, "hidden"),
             ({"risk": "Not A Label"}, "overrides.echo.risk"),
+            ({"parameters": {"text": 3}}, "parameters[...]"),
+            ({"parameters": "text"}, "parameters"),
         ):
             with pytest.raises(Refused) as raised:
                 await owner.change_tool("refusing", "echo", patch, version=version)

@@ -161,6 +161,9 @@ def test_overrides_add_what_is_missing():
     poor = changed(description=None)
     assert lint(of(poor))
     assert lint(of(poor), {"search_customers": Override(description=GOOD["description"])}) == ()
+    bare = changed(inputSchema={"type": "object", "properties": {"stage": {"enum": ["lead", "won"]}}})
+    assert lint(of(bare))
+    assert lint(of(bare), {"search_customers": Override(parameters={"stage": "Only those in this stage."})}) == ()
 
 
 def test_tools_of_other_servers_are_not_spoken_of():

@@ -212,7 +212,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="PATCH", path="/servers/{name}/tools/{tool}", name="patch-tool", entity=Server,
         does=searching.tool_changed, takes=Takes.PATCH, gives=Gives.TOOL, errors=_WRITE, version="required",
-        summary="Sets a tool's title, description, tags, risk, and whether it is hidden, by a JSON merge patch.",
+        summary="Sets a tool's texts, tags and risk, and whether it is hidden, by a JSON merge patch.",
     ),
     Route(
         method="GET", path="/tools", name="list-tools", does=searching.tools, gives=Gives.TOOLS, errors=(422,),

@@ -17,7 +17,7 @@ from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import Override, Pick, PicksFrom, ServerSpec, VirtualSpec
 from toolgate.model.snapshot import Listed, MirroredParam, Target
 from toolgate.protocol import bridge, jsonrpc, mirror, naming, uritemplate
-from toolgate.rules import globs
+from toolgate.rules import globs, overriding
 from toolgate.rules.access import Names
 
 ANY_URI = ""
@@ -162,8 +162,13 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part], pace: Pace) -> Ge
 
 def _overridden(definition: Fields, override: Override | None) -> Fields:
     """The definition with what the registry says instead of the server."""
-    said = () if override is None else (("description", override.description), ("title", override.title))
-    given = {member: jsonrpc.encode_raw(text) for member, text in said if text is not None}
+    if override is None:
+        return definition
+    given = {member: jsonrpc.encode_raw(text) for member, text in overriding.texts(override).items()}
+    known = definition.get("inputSchema")
+    if override.parameters and known is not None:
+        schema = overriding.schema(msgspec.json.decode(known), override.parameters)
+        given["inputSchema"] = jsonrpc.encode_raw(schema)
     return {**definition, **given} if given else definition
 
 

@@ -2,7 +2,7 @@
 grants name them. Changing that is changing the server, and needs the same rights."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -278,11 +278,22 @@ def _patched(override: Override, patch: Mapping[str, Any]) -> Override:
     known = {field.name for field in msgspec.structs.fields(Override)}
     findings = [(name, f"a tool has no such field{meant(name, known)}") for name in patch if name not in known]
     given = {name: value for name, value in patch.items() if name in known and value is not None}
-    findings += flaws(Override, given)
+    findings += flaws(Override, {**given, **_without_nulls(given)})
     if findings:
         raise Refused(tuple(findings))
     kept = {name: value for name, value in msgspec.structs.asdict(override).items() if name not in patch}
+    if "parameters" in given:  # a merge patch goes into objects (RFC 7396)
+        merged = {**override.parameters, **given["parameters"]}
+        given["parameters"] = {name: text for name, text in merged.items() if text is not None}
     return msgspec.convert({**kept, **given}, Override)
+
+
+def _without_nulls(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a patch describes, where it describes any: null takes a description back."""
+    described = given.get("parameters")
+    if not isinstance(described, Mapping):
+        return {}
+    return {"parameters": {name: text for name, text in cast(Mapping[str, Any], described).items() if text is not None}}
 
 
 def _matching(filters: Mapping[str, str]) -> Callable[[Tool], bool]:

@@ -30,10 +30,12 @@ MAX_BYTES = 8 * 1024 * 1024
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the registry says of one tool beyond what its server says: it may add what is missing and label the risk."""
+    """What the registry says of one tool beyond what its server says: it may add what is missing and label the risk.
+    `parameters` are descriptions, by the names of the tool's own parameters."""
 
     description: str | None = None
     title: str | None = None
+    parameters: dict[str, str] = {}
     hidden: bool = False
     tags: tuple[str, ...] = ()
     risk: str | None = None

@@ -93,8 +93,11 @@ def _read(given: Sequence[str]) -> dict[str, Any]:
     findings: list[str] = []
     for item in given:
         name, equals, text = item.partition("=")
+        top, _, parameter = name.partition(".")
         if not equals:
             findings.append(f"{item[:60]}: expected FIELD=VALUE")
+        elif top == "parameters" and parameter:
+            values.setdefault("parameters", {})[parameter] = text or None
         elif name not in Override.__struct_fields__:
             findings.append(f"{name[:60]}: a tool has no such field{meant(name, Override.__struct_fields__)}")
         elif not text:
@@ -126,6 +129,8 @@ def _show(view: ToolView, output: Form) -> None:
     for name, value in msgspec.structs.asdict(view.tool).items():
         if value not in (None, "", (), False):
             _line(name, fields.cell(value))
+    for name, text in view.override.parameters.items():
+        _line("parameter", f"{name}: {text}")
     definition: Mapping[str, Any] = view.definition or {}
     for name in ("inputSchema", "outputSchema", "annotations"):
         if name in definition:

@@ -8,6 +8,7 @@ import msgspec
 
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import Override
+from toolgate.rules import overriding
 from toolgate.rules.linting import Lint, Severity, prompts, texts, tools
 
 MOST_TOOLS = 40
@@ -53,8 +54,10 @@ def lint(
 def _overridden(definition: dict[str, Any], override: Override | None) -> dict[str, Any]:
     if override is None:
         return definition
-    own = {name: value for name in ("description", "title") if (value := getattr(override, name)) is not None}
-    return {**definition, **own}
+    changed = {**definition, **overriding.texts(override)}
+    if override.parameters and "inputSchema" in definition:
+        changed["inputSchema"] = overriding.schema(definition["inputSchema"], override.parameters)
+    return changed
 
 
 def _server(discovery: Discovery, others: Collection[str]) -> Iterator[Lint]:

@@ -156,6 +156,9 @@ def _overrides(value: Server) -> Iterator[Finding]:
             yield path, f"the name of a tool has 1 to {fields.LONGEST_GLOB} characters"
         yield from fields.prose(f"{path}.description", override.description or "")
         yield from fields.words(f"{path}.title", override.title)
+        for name, text in override.parameters.items():
+            yield from fields.words(f"{path}.parameters", name)
+            yield from fields.prose(f"{path}.parameters.{name}", text)
         yield from fields.labels(f"{path}.tags", override.tags)
         if override.risk is not None and not LABEL.fullmatch(override.risk):
             yield f"{path}.risk", LABEL_RULE
