@@ -123,7 +123,9 @@ def _refers_to_what_is_shown(schema: Schema, found: Table, key: ForeignKey) -> b
     place, _, name = key.table.rpartition(".")
     target = schema.find(place or None, name)
     return (
-        target is not None and not found.hidden.intersection(key.columns) and not target.hidden.intersection(key.referred)
+        target is not None
+        and not found.hidden.intersection(key.columns)
+        and not target.hidden.intersection(key.referred)
     )
 
 
