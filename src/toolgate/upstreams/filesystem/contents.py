@@ -4,6 +4,7 @@ only what is none of these has its type guessed from its name."""
 import codecs
 import mimetypes
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -58,7 +59,9 @@ def kind(head: bytes, name: str) -> Kind:
     return Kind(encoding="utf-8")
 
 
+@lru_cache(maxsize=4096)
 def by_name(name: str) -> str:
+    """The type that a name says, `application/octet-stream` where it says none."""
     return _TYPES.guess_type(name, strict=False)[0] or UNKNOWN
 
 

@@ -2,10 +2,14 @@
 
 import unicodedata
 from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 
 from toolgate.upstreams.filesystem.globs import Rule, ignored, ignoring
 from toolgate.upstreams.filesystem.places import Place, Root, compared
 from toolgate.upstreams.filesystem.settings import OWN, Settings
+
+_REMEMBERED = 16_384
+"""Answers that are kept, of those asked last."""
 
 
 class Protection:
@@ -16,6 +20,8 @@ class Protection:
         self._protected = ignoring(_compared(settings.protected))
         self._types = None if settings.types is None else tuple(kind.casefold() for kind in settings.types)
         self._kept = [(root.alias, tuple(map(compared, names))) for root, names in kept]
+        # The same directories are listed, and the same files read, again and again.
+        self._denies = lru_cache(_REMEMBERED)(partial(_denied, self._denied))
 
     def denies(self, place: Place, directory: bool | None = None) -> bool:
         """Whether the place, or anything that it lies in, is denied. Where it is not known to be a directory, it is
@@ -28,12 +34,11 @@ class Protection:
     def denier(self, place: Place) -> Callable[[str, bool], bool]:
         """The same for what lies in a directory that is not denied, by name and whether it is a directory."""
         names = tuple(map(compared, place.names))
-        prefix = "".join(f"{name}/" for name in names)
+        prefix, known = "".join(f"{name}/" for name in names), self._denies
         kept = {kept[len(names)] for alias, kept in self._kept if alias == place.root.alias and kept[:-1] == names}
 
         def denies(name: str, directory: bool) -> bool:
-            last = compared(name)
-            return ignored(self._denied, prefix + last, directory) is True or last in kept
+            return known(prefix, name, directory) or (bool(kept) and compared(name) in kept)
 
         return denies
 
@@ -52,6 +57,10 @@ class Protection:
     @property
     def types(self) -> tuple[str, ...]:
         return self._types or ()
+
+
+def _denied(rules: tuple[Rule, ...], prefix: str, name: str, directory: bool) -> bool:
+    return ignored(rules, prefix + compared(name), directory) is True
 
 
 def _compared(patterns: Sequence[str]) -> list[str]:
