@@ -53,6 +53,13 @@ async def test_a_key_is_good_from_its_networks_only(tmp_path: Path):
             assert await status(gateway, path, made["here"]) == 200
             assert await status(gateway, path, made["there"]) == 403
         assert await status(gateway, "/api/v1/keys", made["there"], body=large) == 403
+        running = find_running(gateway.data)
+        assert running is not None
+        async with httpx2.AsyncClient(timeout=30) as http:
+            for name, told in (("here", True), ("there", False)):
+                headers = {"Authorization": f"Bearer {made[name]}"}
+                answer = await http.get(f"{running.url}/readyz?verbose", headers=headers)
+                assert ("names_down" in answer.json()["upstreams"]) is told
 
 
 @pytest.mark.promise("api.networks")

@@ -100,8 +100,10 @@ class Observing:
         """`/livez`, `/healthz`, `/readyz`; details only for observers."""
         details = False
         if "verbose" in query:
+            if self.guards is not None:
+                self.guards.place(request)
             try:
-                details = (await self._door.identify(bearer(request))).observer
+                details = (await self._identify(request)).observer
             except Fault:
                 details = False
         answer = self._health.answer(request.path, query, details=details)
