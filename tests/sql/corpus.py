@@ -83,6 +83,11 @@ _EVERYWHERE = (
     "SELECT " + "NOT " * 3000 + "1",
     "SELECT 1" + " UNION SELECT 1" * 3000,
     "SELECT '" + "x" * 20_000 + "'",
+    "SELECT " + "STRUCT(" * 30 + "1" + ")" * 30,
+    "SELECT " + "ARRAY[" * 20 + "1" + "]" * 20,
+    "SELECT CAST(a AS " + "a." * 3000,
+    "SELECT 1::" + "a." * 3000 + "a",
+    "SELECT " + "a." * 3000 + "a",
     'SELECT "' + "'" * 50,
 )
 _REPLACING = "'a'"
@@ -131,7 +136,6 @@ _POSTGRES = (
     "SELECT pg_catalog.set_config('statement_timeout', '0', false)",
     "SELECT current_setting('data_directory')",
     # files, programs, other servers
-    "COPY orders TO '/tmp/taken'",
     "COPY orders TO 'FOLDER/taken'",
     "COPY (SELECT 1) TO PROGRAM 'touch FOLDER/taken'",
     "COPY orders FROM 'CANARY_FILE'",

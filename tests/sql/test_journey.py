@@ -61,12 +61,8 @@ async def test_one_command_over_http(place: Place, tmp_path: Path, mode: str):
     assert await place.fingerprint() == before
 
 
-@pytest.mark.promise("sql.named", "sql.veils")
-@pytest.mark.parametrize("place", ["postgres"], indirect=True)
-@pytest.mark.parametrize("mode", MODES)
-async def test_a_sales_schema_behind_keys(place: Place, tmp_path: Path, mode: str):
-    assert isinstance(place, Pg)
-    sales = {
+def _sales(place: Pg) -> dict[str, Any]:
+    return {
         "kind": "sql",
         "database": place.url("reader"),
         "writer": place.url("writer"),
@@ -86,6 +82,13 @@ async def test_a_sales_schema_behind_keys(place: Place, tmp_path: Path, mode: st
             },
         },
     }
+
+
+@pytest.mark.promise("sql.named", "sql.veils")
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_sales_schema_behind_keys(place: Place, tmp_path: Path, mode: str):
+    assert isinstance(place, Pg)
     chosen = {"server": "sales", "tools": ["describe_table", "run_sql_query", "my_orders", "set_amount"]}
     grants = [
         {"key": "jane", "allow": {"servers": ["desk"], "tools": ["*"]}},
@@ -96,7 +99,7 @@ async def test_a_sales_schema_behind_keys(place: Place, tmp_path: Path, mode: st
         },
         {"key": "local", "allow": ALL},
     ]
-    declared = {"servers": {"sales": sales}, "virtual": {"desk": {"offers": [chosen]}}, "grants": grants}
+    declared = {"servers": {"sales": _sales(place)}, "virtual": {"desk": {"offers": [chosen]}}, "grants": grants}
     with toolgate(tmp_path, declared, ("jane", "joe")) as gateway:
         async with sdk(gateway.endpoint("desk"), gateway.keys["jane"], mode) as client:
             tools = {tool.name: tool for tool in (await client.list_tools()).tools}

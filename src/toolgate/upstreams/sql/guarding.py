@@ -24,6 +24,9 @@ MOST_CHARACTERS = 10_000
 DEEPEST = {"(": 40, "[": 4, "{": 4}
 """Levels of nesting. The parser tries square brackets in two ways, so that each level doubles its work."""
 
+MOST_UNKNOWN = 6
+"""Words before brackets that are no functions: aliases with columns, or such (`STRUCT`) as double the work, too."""
+
 # Says on the log what it could not parse, and with it what a model wrote.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
@@ -34,11 +37,11 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 def judged(text: str, speech: Speech, functions: frozenset[str] = frozenset()) -> exp.Expr:
     """The tree of a free query that may be run. `functions` are allowed beside the built-in ones. Raises Trouble."""
-    _bounded(text)
+    allowed = FUNCTIONS[speech.name] | functions
+    _bounded(text, speech, allowed)
     if speech.name == "mysql" and _CONDITIONAL_COMMENT.search(text):
         raise Trouble("comments that the server would run (/*! ... */) are not allowed: leave them out")
     tree = _one(parsed(text, speech))
-    allowed = FUNCTIONS[speech.name] | functions
     _held(tree, allowed)
     written = write(tree, speech)
     again = _one(parsed(written, speech))
@@ -74,7 +77,8 @@ def write(tree: exp.Expr, speech: Speech) -> str:
         raise Trouble("the query cannot be written for this database: write it more plainly") from None
 
 
-def _bounded(text: str) -> None:
+def _bounded(text: str, speech: Speech, functions: frozenset[str]) -> None:
+    """Refuses what would keep the parser busy for long."""
     if len(text) > MOST_CHARACTERS:
         raise Trouble(f"the query is longer than {MOST_CHARACTERS} characters: ask for less at a time")
     if not text.strip():
@@ -87,6 +91,9 @@ def _bounded(text: str) -> None:
                 raise Trouble(f"more than {DEEPEST[char]} levels of `{char}`: nest less")
         elif char in _CLOSING:
             levels[_CLOSING[char]] = max(0, levels[_CLOSING[char]] - 1)
+    unknown = [name for name in _called(text, speech) if name.lower() not in functions | BEFORE_BRACKETS]
+    if len(unknown) > MOST_UNKNOWN:
+        raise Trouble(f"the function {unknown[0][:60].lower()} is not allowed in a query here")
 
 
 def _one(statements: list[exp.Expr]) -> exp.Expr:
@@ -143,7 +150,10 @@ def _named(written: str, tree: exp.Expr, speech: Speech, functions: frozenset[st
 
 
 def _called(written: str, speech: Speech) -> Iterator[str]:
-    tokens = sqlglot.tokenize(written, read=speech.dialect)
+    try:
+        tokens = sqlglot.tokenize(written, read=speech.dialect)
+    except TokenError:
+        raise Trouble("the query cannot be read: a quote or comment is not closed") from None
     for token, following in pairwise(tokens):
         is_word = token.token_type is TokenType.IDENTIFIER or _WORD.fullmatch(token.text) is not None
         if following.token_type is TokenType.L_PAREN and is_word and token.token_type is not TokenType.STRING:

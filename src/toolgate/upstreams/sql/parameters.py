@@ -118,12 +118,15 @@ def _of_caller(name: str, principal: Principal | None) -> str:
 
 
 def _known(principal: Principal) -> dict[str, str | None]:
+    """Whoever may keep keys of their own chooses their names and what is accounted to them, and whoever owns a team the
+    names of its programs: of a key that somebody owns, only the owner is certain."""
     owner = principal.owner
+    user = owner.removeprefix("user:") if owner is not None and owner.startswith("user:") else None
     return {
         "id": principal.id,
-        "name": principal.name,
+        "name": principal.name if owner is None else user,
         "owner": owner,
-        "user": owner.removeprefix("user:") if owner is not None and owner.startswith("user:") else None,
+        "user": user,
         "team": principal.teams[0] if len(principal.teams) == 1 else None,
-        "cost_center": principal.cost_center,
+        "cost_center": principal.cost_center if owner is None else None,
     }

@@ -33,6 +33,13 @@ class Statement(msgspec.Struct, frozen=True):
 
 def free(text: str, schema: Schema, speech: Speech, functions: frozenset[str], rows: int) -> Statement:
     """A query that a model wrote, ending one row after those that are shown at most. Raises Trouble."""
+    try:
+        return _free(text, schema, speech, functions, rows)
+    except RecursionError:
+        raise Trouble("the query is nested too deeply") from None
+
+
+def _free(text: str, schema: Schema, speech: Speech, functions: frozenset[str], rows: int) -> Statement:
     tree, tables = veiled(guarding.judged(text, speech, functions), schema, speech, free=True)
     if isinstance(tree, (exp.Select, exp.SetOperation)) and not tree.args.get("limit") and not tree.args.get("fetch"):
         tree = tree.limit(rows + 1, copy=False)
