@@ -107,6 +107,23 @@ async def test_what_is_bound_to_the_caller_cannot_be_given(place: Place):
         assert "the caller has none" in await refused(server, "mine", None)
 
 
+async def test_who_keeps_keys_passes_for_nobody_else_by_naming_them(place: Place):
+    """A key's name and its cost centre are chosen by whoever makes it, a program's name by who owns its team."""
+    of_user = Principal("key:jane", "jane", owner="user:joe", cost_center="jane")
+    of_program = Principal("key:robot", "robot", owner="service:jane")
+    of_nobody = Principal("key:jane", "jane", cost_center="jane")
+    queries = {
+        "name": query("SELECT id FROM orders WHERE rep = :caller_name ORDER BY id"),
+        "center": query("SELECT id FROM orders WHERE rep = :caller_cost_center ORDER BY id"),
+    }
+    async with opened(place, queries=queries) as server:
+        assert body(await called(server, "name", of_user))["structuredContent"]["rows"] == [[11]]
+        assert "key:robot has none" in await refused(server, "name", of_program)
+        assert "key:jane has none" in await refused(server, "center", of_user)
+        for name in queries:
+            assert body(await called(server, name, of_nobody))["structuredContent"]["rows"] == [[10], [12]]
+
+
 @pytest.mark.promise("sql.named")
 async def test_only_named_queries_write_and_only_so_much(place: Place):
     queries = {"pay": PAY, "every": EVERY, "add": ADD, "gone": GONE}
