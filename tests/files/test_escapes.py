@@ -28,6 +28,7 @@ READS: dict[str, tuple[dict[str, Any], ...]] = {
         {"path": ".", "pattern": "{}", "include_ignored": True},
     ),
     "get_file_info": ({"path": "{}"},),
+    "read_document": ({"path": "{}"},),
 }
 WRITES: dict[str, tuple[dict[str, Any], ...]] = {
     "write_file": ({"path": "{}", "content": "overwritten"},),

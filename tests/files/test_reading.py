@@ -124,6 +124,21 @@ async def test_a_long_file_comes_in_parts_that_are_the_whole(root: Path, tmp_pat
     assert "\n".join(parts) + "\n" == text
 
 
+async def test_a_line_that_is_too_far_is_not_looked_for(root: Path, served: Serving):
+    (root / "log").write_text("text\n" * 2_000)
+    os.truncate(root / "log", 600 * 1024 * 1024)
+    assert "which is too far" in await served.wrong("read_file", path="log", offset=5_000)
+
+
+async def test_a_tree_is_cut(root: Path, tmp_path: Path):
+    for number in range(30):
+        (root / f"{number}").mkdir()
+    async with serving(root, data=tmp_path / "data", max_entries=10, max_depth=1) as server:
+        tree, note = (await server.right("directory_tree")).texts
+    assert len(json.loads(tree)) == 10
+    assert "cut after 10 entries" in note
+
+
 async def test_a_line_that_is_too_long_is_cut_between_characters(root: Path, tmp_path: Path):
     (root / "long.txt").write_text("\u20ac" * 5000)
     async with serving(root, data=tmp_path / "data", max_read=1024) as server:

@@ -15,6 +15,9 @@ from toolgate.upstreams.filesystem.workers import Pulse
 CHUNK = 256 * 1024
 
 _pread = cast("Callable[[int, int, int], bytes]", getattr(os, "pread", None))  # Windows has none, and never comes here
+_FARTHEST = 512 * 1024 * 1024
+"""Bytes that are passed over to reach a line: files are read by few threads, and one must not be held for long."""
+
 _LARGEST_WIDE = 32 * 1024 * 1024
 
 
@@ -99,6 +102,11 @@ def _forward(opened: Opened, most: int, lines: Lines, pulse: Pulse) -> _Cut:
         if not chunk:
             break
         ended = chunk.endswith(b"\n")
+        if position >= _FARTHEST:
+            raise Failure(
+                f"`{opened.place.shown}` has line {lines.first:,} after more than {_FARTHEST:,} bytes, which is too "
+                "far: `tail` reads from the end, and search_files finds lines by what is in them"
+            )
         newlines = chunk.count(b"\n")
         if line + newlines < lines.first:
             line += newlines

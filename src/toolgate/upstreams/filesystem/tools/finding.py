@@ -1,5 +1,6 @@
 """Tools that say what is there: directories, trees, searches, facts about one file."""
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
@@ -135,9 +136,8 @@ def _directory_tree(desk: Desk, asked: DirectoryTree, pulse: Pulse) -> Answer:
         whole = [{"name": start.root.alias, "type": "directory", "children": tree} for start, tree in pairs]
     content = [said(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())]
     if left <= 0:
-        content.append(
-            said(f"(cut after {desk.settings.max_entries:,} entries: ask for less `depth`, or for a directory in it)")
-        )
+        bounds = f"{desk.settings.max_entries:,} entries, or {desk.settings.search_time:g} s"
+        content.append(said(f"(cut after {bounds}: ask for less `depth`, or for a directory in it)"))
     return Answer(content)
 
 
@@ -148,6 +148,7 @@ def _tree(
     depth, left = bounds
     excludes = lenient(asked.exclude)
     skips = None if asked.include_ignored else partial(Ignoring, desk.files)
+    began = time.perf_counter()
     levels: list[list[Json]] = [[]]
     left_out: set[str] = set()
     with closing(walk(desk.files, start, depth, pulse, skips)) as everything:
@@ -157,8 +158,8 @@ def _tree(
             if above in left_out or (excludes and is_excluded(excludes, found.relative, directory)):
                 left_out |= {found.relative} if directory else set()
                 continue
-            if left <= 0:
-                break
+            if left <= 0 or pulse.late(began, desk.settings.search_time):
+                return levels[0], 0
             left -= 1
             node: Json = {"name": found.entry.shown, "type": found.entry.type}
             del levels[found.depth :]
