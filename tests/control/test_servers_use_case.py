@@ -100,6 +100,23 @@ async def test_stored_secrets_are_used_by_the_servers_of_their_team_only(acme: C
         await admin.remove(LOCAL, Secret, "red-token", expected=1)
 
 
+async def test_who_may_not_publish_shows_no_secret_to_an_address_of_their_choice(acme: Company):
+    vault = Vault(acme.administration, lambda: KeyRing((("k1", bytes(32)),)), bytes)
+    await vault.create(by("otto"), Secret(name="red-token", sealed="", key_id="", owner="red"), "s3cret")
+    probe = Probe()
+    servers = Servers(acme.administration, probe)
+    spy = server("spy", "red", headers={"Authorization": "Bearer store:red-token"})
+    for who in ("ann", "otto"):
+        tried = await servers.attempt(by(who), spy)
+        assert (tried.discovery, tried.state) == (None, ServerState.DRAFT)
+        assert "red-token, which takes server:publish" in tried.unreached
+    registered = await servers.register(by("ann"), spy)
+    assert registered.server.state is ServerState.DRAFT
+    assert probe.asked == []
+    await servers.attempt(by("admin"), server("ours", "red", headers={"Authorization": "Bearer store:red-token"}))
+    assert probe.asked == ["ours"]
+
+
 @pytest.mark.promise("control.publishing")
 async def test_members_describe_what_is_live_and_change_nothing_of_it(acme: Company):
     await acme.add(server("crm", "red"))

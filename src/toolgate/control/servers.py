@@ -21,6 +21,7 @@ from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
 from toolgate.rules.linting import Lint, Severity
 from toolgate.rules.linting.server import lint
+from toolgate.rules.referrers import secrets_of
 from toolgate.rules.scopes import Need, of_record
 
 V = TypeVar("V", Server, Virtual)
@@ -77,11 +78,16 @@ class Servers:
     async def attempt(self, actor: Principal, value: Server, *, state: ServerState | None = None) -> Tried:
         """What registering a server would find; changes nothing. Without a `state` it would be live if the actor may
         publish it, it can be reached and no lint is an error, and a draft otherwise. What may not be registered is not
-        connected to either. Raises what registering it would: Refused also where it shall be live and cannot be
-        reached."""
+        connected to either, nor what would be shown secrets by somebody who may not publish it. Raises what registering
+        it would: Refused also where it shall be live and cannot be reached."""
         draft = msgspec.structs.replace(value, state=ServerState.DRAFT)
         may_publish = await self._rehearse(actor, draft)
-        discovery, unreached = await self._asked(draft)
+        shown = sorted(secrets_of(draft))
+        if shown and self._probe is not None and not may_publish:
+            # Whoever connects shows the secret to an address of their own choice, and so reads it.
+            discovery, unreached = None, f"it would be shown the secret {shown[0]}, which takes server:publish"
+        else:
+            discovery, unreached = await self._asked(draft)
         lints = () if discovery is None else lint(discovery, value.overrides, await self._names(actor))
         if unreached and state is ServerState.LIVE:
             step = "see that it runs and that its settings are right, or register it as a draft"
