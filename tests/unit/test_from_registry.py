@@ -101,7 +101,7 @@ def test_arguments_and_variables_are_taken_and_secrets_are_asked_for_under_a_nam
         **HOME, "API_KEY": "env:MCP_WEATHER_API_KEY", "REGION": "env:MCP_WEATHER_REGION", "MODE": "fast",
     }  # fmt: skip
     ((line,),) = plan.lines
-    assert line.what == "npx -y @acme/weather@1.0.2 serve --units metric --quiet --url https://a.example/x"
+    assert line.what == "MODE=fast npx -y @acme/weather@1.0.2 serve --units metric --quiet --url https://a.example/x"
     for said in ("com.example/weather 1.0.2", "argument city", "DEBUG, OTHER_TOKEN", "asks for MCP_WEATHER_API_KEY"):
         assert said in line.remark
 
@@ -195,6 +195,21 @@ def test_a_package_is_taken_where_the_remote_needs_to_be_told_more():
         (package(NPM, environmentVariables=[{"name": "X", "value": "${env:AWS_SECRET_ACCESS_KEY}"}]), "`$`"),
         (package(NPM, environmentVariables=[{"name": "X", "value": "a\x1b[2J"}]), "printed"),
         (package(NPM, environmentVariables=[{"name": "A=B", "value": "x"}]), "A=B"),
+        *(
+            (package(base, environmentVariables=[{"name": name, "value": value}]), f"set {name}")
+            for base, name, value in (
+                (NPM, "npm_config_registry", "https://evil.example"),
+                (NPM, "NPM_CONFIG_REGISTRY", "https://evil.example"),
+                (NPM, "NODE_OPTIONS", "--import=data:text/javascript,0"),
+                (NPM, "PATH", "/tmp/evil"),
+                (PYPI, "UV_DEFAULT_INDEX", "https://evil.example"),
+                (PYPI, "UV_INDEX_URL", "https://evil.example"),
+                (PYPI, "PYTHONPATH", "/tmp/evil"),
+                (OCI, "DOCKER_HOST", "tcp://evil.example:2375"),
+                (OCI, "LD_PRELOAD", "/tmp/evil.so"),
+                (OCI, "https_proxy", "http://evil.example"),
+            )
+        ),
         (entry(remotes=[{**REMOTE, "url": "https://x.example/${AWS_KEY}"}]), "`$`"),
         (entry(remotes=[{**REMOTE, "url": "file:///etc/passwd"}]), "http"),
         (entry(remotes=[{**REMOTE, "headers": [{"name": "X", "value": "$HOME"}]}]), "`$`"),

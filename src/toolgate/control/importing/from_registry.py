@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 
 from toolgate.control.clients.client import Found
-from toolgate.control.importing.packages import NotTaken, plain, program
+from toolgate.control.importing.packages import NotTaken, plain, program, steers
 from toolgate.control.importing.server_json import Listed, Named, Package, Transport, Value
 from toolgate.rules import headers as header_rules
 
@@ -123,6 +123,8 @@ def _package(package: Package, texts: _Texts) -> Found:
     for variable in made.variables:
         if not _VARIABLE.fullmatch(variable.name):
             raise NotTaken(f"it wants the variable {variable.name[:60]!r}, which is none")
+        if steers(variable.name):
+            raise NotTaken(f"it wants to set {variable.name[:60]}, which decides what its runner starts")
     env = texts.all(made.variables)
     passed: Sequence[str] = [word for name in env for word in ("-e", name)] if made.passes else ()
     texts.remarks += made.remarks

@@ -27,6 +27,14 @@ _HARMLESS = {
 """What a runner is told anyway."""
 
 _OF_ENVIRONMENT = frozenset({"-e", "--env"})
+_STEERING = re.compile(
+    r"(?:npm_|npx_|yarn_|node_(?!env$)|uv_|pip_|python(?!unbuffered$|ioencoding$|utf8$)|virtual_env|docker_|ld_|dyld_"
+    r"|git_(?:ssh|exec|config|proxy|askpass|dir|template)|ssh_(?:askpass|auth_sock)|ssl_cert_|xdg_|bash_|godebug"
+    r"|(?:curl|requests)_ca_).*"
+    r"|(?:https?|all|no|ftp)_proxy|path|pathext|home|userprofile|(?:local)?appdata|shell|comspec|env|ifs|tmpdir|temp|tmp",
+    re.IGNORECASE,
+)
+"""Variables that tell runners, interpreters and loaders where programs come from, and what to run before them."""
 _HELD = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 
 
@@ -44,6 +52,11 @@ class Program(msgspec.Struct, frozen=True):
     variables: tuple[Named, ...]
     passes: bool = False
     remarks: tuple[str, ...] = ()
+
+
+def steers(variable: str) -> bool:
+    """Whether it decides what the runner starts, so that another program would run than the one that is shown."""
+    return _STEERING.fullmatch(variable) is not None
 
 
 def plain(name: str, text: str) -> None:

@@ -12,6 +12,7 @@ from toolgate.control.clients.client import Found
 from toolgate.control.clients.variables import Style
 from toolgate.control.importing.secret_texts import (
     FromVariable,
+    Literal,
     Meaning,
     Trouble,
     argument_flaw,
@@ -129,8 +130,11 @@ def _is_absolute(path: str, platform: str) -> bool:
 
 
 def whole(server: Server) -> str:
-    """One line for people, with every word of a command and the whole URL."""
-    return str(server.settings["url"]) if server.member == "headers" else shlex.join(server.settings["command"])
+    """One line for people, with every word of a command and every value in its environment, or the whole URL."""
+    if server.member == "headers":
+        return str(server.settings["url"])
+    given = [f"{name}={shlex.quote(meant.text)}" for name, meant in server.texts.items() if isinstance(meant, Literal)]
+    return " ".join([*given, shlex.join(server.settings["command"])])
 
 
 def described(server: Server) -> str:
