@@ -152,9 +152,8 @@ class PostgresDatabase:
                         "changed"
                     )
                 await raw.execute("COMMIT")
-            except BaseException:
-                if not raw.is_closed():
-                    await asyncio.shield(raw.execute("ROLLBACK"))
+            except (Trouble, driver.PostgresError):
+                await _wiped(opened, free=False)
                 raise
             columns = tuple(str(attribute.name) for attribute in statement.get_attributes())
             return Answer(
@@ -177,11 +176,13 @@ class PostgresDatabase:
         # The first query takes the snapshot: after it, neither SET TRANSACTION nor set_config can undo READ ONLY.
         begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_introduced(asked.caller)}"
         async with self._leased(self._readers, begin) as opened, self._timed(opened, limits):
+            # What is cancelled or broken is not wiped but closed.
             try:
                 yield opened
-            finally:
-                if not opened.raw.is_closed():
-                    await opened.raw.execute(_WIPE if asked.free else "ROLLBACK")
+            except (Trouble, driver.PostgresError):
+                await _wiped(opened, asked.free)
+                raise
+            await _wiped(opened, asked.free)
 
     @asynccontextmanager
     async def _leased(self, connections: "Connections[Opened]", begin: str = "SELECT 1") -> AsyncGenerator[Opened]:
@@ -249,6 +250,16 @@ class Tuning:
         self.seconds = seconds
         self.schemas = schemas
         self.tls = tls
+
+
+async def _wiped(opened: Opened, free: bool) -> None:
+    """Ends the transaction, and what a free query may have left in the session. A connection that does not take it is
+    closed."""
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            await opened.raw.execute(_WIPE if free else "ROLLBACK")
+    except (TimeoutError, *_broken()):
+        opened.spoil()
 
 
 async def _fetched(opened: Opened, asked: Asked, limits: Limits) -> Answer:

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from toolgate.model.errors import UpstreamFailed
 from toolgate.upstreams.sql.connections import Connections
@@ -56,9 +55,13 @@ class Opened:
 
     def __init__(self, file: Path, mode: str, immutable: bool) -> None:
         flags = f"mode={mode}" + ("&immutable=1" if immutable else "")
-        uri = f"file:{quote(str(file))}?{flags}"
         self.raw = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64
+            f"{file.absolute().as_uri()}?{flags}",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=64,
         )
         self.tables: frozenset[str] | None = None
         self.known: frozenset[str] = frozenset()
