@@ -228,8 +228,3 @@ def test_closing_gives_a_stalled_reader_only_so_long():
     assert time.monotonic() - began < 2
     assert 0 < sink.lost <= 5_000
     os.close(reader)
-
-
-def test_one_line_for_those_who_ask():
-    assert json.loads(log.line(record()))["tool"] == "read"
-    assert b"\n" not in log.line(record(method="a\nb"))

@@ -12,7 +12,7 @@ from toolgate.cli.output import Form, colours, say, write, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 from toolgate.model.records import CallRecord
 from toolgate.rules.redaction import safe_json
-from toolgate.sinks.log import pretty
+from toolgate.sinks.call_lines import pretty
 
 app = typer.Typer(add_completion=False)
 

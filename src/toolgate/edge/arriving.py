@@ -33,13 +33,19 @@ def new_id() -> str:
 
 
 def session_arrival(
-    sessions: Sessions, session: Negotiated, message: Message, credential: Credential, size: int, peer: str = ""
+    sessions: Sessions,
+    session: Negotiated,
+    message: Message,
+    params: Fields,
+    credential: Credential,
+    size: int,
+    peer: str = "",
 ) -> Arrival:
-    """The Arrival of one request. Raises BadRequest for what is none, or may not be asked in a session."""
+    """The Arrival of one request, whose `params` become the Arrival's own. Raises BadRequest for what is none, or may
+    not be asked in a session."""
     method = message.method
     if not isinstance(method, str) or method == "initialize":
         raise BadRequest("a session is initialized once, and not in a batch")
-    params = jsonrpc.fields(message.params)
     envelope = _envelope(sessions, session, params)
     return Arrival(
         new_id(), needed_id(message), session.endpoint, method, params, envelope, credential, None, size, peer

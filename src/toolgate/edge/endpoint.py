@@ -151,7 +151,7 @@ class McpEndpoints:
             if principal.ceiling is not None:
                 self._door.enter(principal, endpoint, request.client)
             session = self.legacy.open(request, principal, endpoint)
-            await self.legacy.message(request, responder, message, endpoint, session, credential, task)
+            await self.legacy.message(request, responder, message, params, session, credential, task)
         except Fault as fault:
             self.malformed += 1
             request_id = bytes(message.id) if isinstance(message.id, msgspec.Raw) else None

@@ -121,7 +121,7 @@ class Legacy:
         exchange.finish(status, body, headers)
 
     async def message(
-        self, request: Request, responder: Responder, message: Message, endpoint: str, session: Negotiated,
+        self, request: Request, responder: Responder, message: Message, params: Fields, session: Negotiated,
         credential: Credential, task: "asyncio.Task[None]",
     ) -> None:  # fmt: skip
         """One request, notification or response of a session."""
@@ -134,7 +134,7 @@ class Legacy:
             responder.reply(202, (), b"")
         else:
             size = len(request.body)
-            arrival = session_arrival(self._sessions, session, message, credential, size, request.client)
+            arrival = session_arrival(self._sessions, session, message, params, credential, size, request.client)
             exchange = SessionExchange(responder, live)
             outcome = await self._run(live, arrival, exchange, task)
             exchange.drop() if outcome is None else exchange.finish(*outcome)
@@ -152,7 +152,15 @@ class Legacy:
         messages = [jsonrpc.decode(body) for body in bodies]
         live = self.live(session)
         arrivals = [
-            session_arrival(self._sessions, session, asked, credential, len(request.body), request.client)
+            session_arrival(
+                self._sessions,
+                session,
+                asked,
+                jsonrpc.fields(asked.params),
+                credential,
+                len(request.body),
+                request.client,
+            )
             for asked in messages
             if _asks(asked)
         ]

@@ -203,7 +203,10 @@ class StdioEdge:
         messages = [jsonrpc.decode(body) for body in bodies]
         asked = [each for each in messages if isinstance(each.method, str) and each.id is not msgspec.UNSET]
         credential = self._client.credential
-        arrivals = [session_arrival(self._sessions, session, each, credential, len(line)) for each in asked]
+        arrivals = [
+            session_arrival(self._sessions, session, each, jsonrpc.fields(each.params), credential, len(line))
+            for each in asked
+        ]
         self._check([arrival.wire_id for arrival in arrivals])
         for message in messages:
             if not isinstance(message.method, str) and self._questions is not None:
@@ -229,7 +232,7 @@ class StdioEdge:
             raise BadRequest(
                 f"send `initialize` first, or put {envelopes.VERSION} and {envelopes.CAPABILITIES} into `_meta`"
             )
-        return session_arrival(self._sessions, self._session, message, client.credential, size)
+        return session_arrival(self._sessions, self._session, message, params, client.credential, size)
 
     def _check(self, wire_ids: list[bytes]) -> None:
         """Raises a Fault unless these requests may begin now."""

@@ -46,7 +46,7 @@ class Principal(msgspec.Struct, frozen=True, gc=False):
     ceiling: Ceiling | None = None
 
 
-class Grant(msgspec.Struct, frozen=True, gc=False):
+class Grant(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What we show an upstream: `scope` names whose session it is (`all`, `team:x`, `key:y`); headers hold secrets."""
 
     scope: str
