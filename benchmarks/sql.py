@@ -166,10 +166,10 @@ def measure(directory: Path, places: dict[str, dict[str, Any]], rounds: int, sec
                 result = window(gateway, port, sent, seconds)
                 if number:  # the first is for warming up
                     found[case].append(result)
-    print(f"{'a row by its primary key':<34}{'calls/s':>10}{'CPU us/call':>14}")
+    print("| a row by its primary key | calls/s | CPU µs/call |\n| --- | --: | --: |")
     for case, results in found.items():
         speed, cost = (statistics.median(values) for values in zip(*results, strict=True))
-        print(f"{case:<34}{speed:>10,.0f}{cost:>14,.0f}")
+        print(f"| {case} | {speed:,.0f} | {cost:,.0f} |")
 
 
 def main() -> None:
