@@ -232,3 +232,21 @@ def applied(diff: str, text: str) -> str:
             bare = number + 1 < len(rows) and rows[number + 1].startswith("\\")
             made.append(row[1:] + ("" if bare else "\n"))
     return "".join(made + lines[at:])
+
+
+@pytest.mark.promise("files.read-only")
+async def test_moving_a_directory_changes_no_rule_for_what_lies_in_it(root: Path, tmp_path: Path):
+    """Rules about a path name the directory that it lies in: under another name, they would not hold."""
+    for path in ("team/private/plan.txt", "team/ci/deploy.yml", "team/notes/x.txt"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text("x")
+    before = tree(root)
+    more = {"denied": ("/team/private",), "protected": ("team/**/deploy.yml",)}
+    async with serving(root, data=tmp_path / "data", delete="trash", **more) as server:
+        assert "denied" in await server.wrong("read_file", path="team/private/plan.txt")
+        for path in ("team", "team/ci"):
+            assert "protected" in await server.wrong("move_file", source=path, destination="open")
+            assert "protected" in await server.wrong("delete_file", path=path)
+        assert tree(root) == before
+        await server.right("write_file", path="team/notes/x.txt", content="y")
+        await server.right("move_file", source="team/notes/x.txt", destination="y.txt")

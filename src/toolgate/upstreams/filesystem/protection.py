@@ -1,10 +1,10 @@
 """Which paths nobody gets at, and which nobody changes, whatever a root allows."""
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 
-from toolgate.upstreams.filesystem.globs import Rule, ignored, ignoring
+from toolgate.upstreams.filesystem.globs import Rule, ignored, ignoring, matcher
 from toolgate.upstreams.filesystem.places import Place, Root, compared
 from toolgate.upstreams.filesystem.settings import OWN, Settings
 
@@ -18,6 +18,7 @@ class Protection:
     def __init__(self, settings: Settings, kept: Sequence[tuple[Root, tuple[str, ...]]] = ()) -> None:
         self._denied = ignoring(_compared([*settings.denied, *OWN]))
         self._protected = ignoring(_compared(settings.protected))
+        self._paths = tuple(_names_of(_compared([*settings.denied, *settings.protected])))
         self._types = None if settings.types is None else tuple(kind.casefold() for kind in settings.types)
         self._kept = [(root.alias, tuple(map(compared, names))) for root, names in kept]
         # The same directories are listed, and the same files read, again and again.
@@ -50,6 +51,12 @@ class Protection:
             return True
         return _within(self._protected, names, None)
 
+    def speaks_of_within(self, place: Place) -> bool:
+        """Whether a rule that is about a path may be about something in this directory: under another name, the rule
+        would not hold for it."""
+        names = tuple(map(compared, place.names))
+        return any(_leads_to(pattern, names) for pattern in self._paths)
+
     def wrong_type(self, name: str) -> bool:
         """Whether files of this name are of a type that is not served."""
         return self._types is not None and not name.casefold().endswith(self._types)
@@ -65,6 +72,25 @@ def _denied(rules: tuple[Rule, ...], prefix: str, name: str, directory: bool) ->
 
 def _compared(patterns: Sequence[str]) -> list[str]:
     return [unicodedata.normalize("NFKC", pattern).casefold() for pattern in patterns]
+
+
+def _names_of(patterns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """The names of each pattern that has several; one of a single name holds wherever that is moved to."""
+    for pattern in patterns:
+        names = tuple(name for name in pattern.strip(" \r\n").split("/") if name)
+        if len(names) > 1 and not pattern.startswith(("#", "!")):
+            yield names
+
+
+def _leads_to(pattern: tuple[str, ...], names: tuple[str, ...], *, begun: bool = False) -> bool:
+    """Whether the pattern goes on below these names, after at least one that it says itself."""
+    if not names:
+        return begun and bool(pattern)
+    if not pattern:
+        return False
+    if pattern[0] == "**":
+        return _leads_to(pattern[1:], names, begun=begun) or _leads_to(pattern, names[1:], begun=begun)
+    return matcher(pattern[0])(names[0]) and _leads_to(pattern[1:], names[1:], begun=True)
 
 
 def _within(rules: tuple[Rule, ...], names: tuple[str, ...], directory: bool | None) -> bool:

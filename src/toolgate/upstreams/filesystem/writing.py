@@ -133,6 +133,8 @@ class Writer:
 
     def _refuse_taking(self, place: Place, found: os.stat_result) -> None:
         """What may not be moved or deleted. What is mounted over a name belongs to another file system."""
+        if stat.S_ISDIR(found.st_mode) and self._files.protection.speaks_of_within(place):
+            raise Failure(f"`{place.shown}` holds what is protected by this server's settings, and stays where it is")
         if stat.S_ISREG(found.st_mode) and found.st_nlink > 1 and self._files.settings.hard_links == "refuse":
             raise Failure(f"`{place.shown}` has other names elsewhere (hard links), and is left alone")
         if stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode):
