@@ -74,7 +74,7 @@ class Lines:
         self._clock = ""
 
     def text(self, record: CallRecord) -> str:
-        """One line with its break: the members of a `_Line`, in its order. Raises ValueError for what is not Unicode."""
+        """One line with its break: the members of a `_Line`, in order. Raises ValueError for what is not Unicode."""
         key = (
             record.method, record.outcome, record.endpoint, record.server, record.target, record.principal, record.team,
             record.client, record.era, record.version, record.error,
