@@ -18,10 +18,13 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.files.serving import serving
 from tests.journeys.clients import sdk
+from tests.journeys.pipes import piped
 from tests.journeys.terminal import command, surroundings
 from tests.ports.speaking import ALL, BOUND
 from tests.running import ENDPOINT, Log
+from toolgate.cli import configuration
 from toolgate.model.catalog import Change, ChangeKind
+from toolgate.model.errors import ConfigError
 
 MODES = ["legacy", "2026-07-28"]
 
@@ -133,8 +136,8 @@ async def test_who_subscribes_is_told(root: Path, tmp_path: Path):
     uri, calm = "files://notes/today.md", "files://notes/sub/calm.md"
     (root / "sub" / "calm.md").write_text("x")
     async with serving(root, data=tmp_path / "data", poll=0.1) as server:
-        changes = server.upstream.changes(ALL)
         await server.upstream.watch(frozenset({uri, calm}))
+        changes = server.upstream.changes(ALL)
 
         async def told(kind: ChangeKind) -> Change:
             async with asyncio.timeout(BOUND):
@@ -155,6 +158,51 @@ async def test_who_subscribes_is_told(root: Path, tmp_path: Path):
         await told(ChangeKind.LISTS)
         assert "files://notes/new.md" in await server.names()
     assert [change async for change in changes if change.uri == calm] == []
+
+
+@pytest.mark.promise("files.told")
+@pytest.mark.parametrize("modern", [False, True], ids=["legacy", "modern"])
+async def test_a_client_hears_of_a_change(root: Path, tmp_path: Path, modern: bool):
+    """Through the whole line, with the usual pace."""
+    uri = "files://notes/today.md"
+    async with piped(tmp_path, "stdio", "--files", str(root), "--data-dir", str(tmp_path / "data")) as pipes:
+        if modern:
+            await pipes.ask_modern("subscriptions/listen", {"notifications": {"resourceSubscriptions": [uri]}})
+            await pipes.heard("notifications/subscriptions/acknowledged")
+        else:
+            await pipes.initialize()
+            answer = await pipes.answer(await pipes.ask("resources/subscribe", {"uri": uri}))
+            assert answer["result"] == {}
+        (root / "today.md").write_text("Buy bread.\n")
+        assert (await pipes.heard("notifications/resources/updated"))["uri"] == uri
+
+
+def test_roots_of_a_file_are_relative_to_it(root: Path, tmp_path: Path):
+    file = root.parent / "toolgate.yaml"
+    roots = "roots: [{path: notes}, {path: ./notes/sub, writable: true}]"
+    file.write_text(f"version: 1\nservers:\n  docs: {{kind: filesystem, {roots}}}\n")
+    (spec,) = configuration.reader(file, stored=False)().servers
+    assert spec.settings["roots"] == [{"path": str(root)}, {"path": str(root / "sub"), "writable": True}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("roots: []", "length"),
+        ("roots: [{path: /}]", "the whole file system is not served"),
+        ("roots: [{path: notes}, {path: other/notes}]", "two roots are named 'notes'"),
+        ("roots: [{path: notes}], denied: ['x[z-a]']", "is no pattern that can be read"),
+        ("roots: [{path: notes}], types: [md]", "'md' is no ending of file names"),
+        ("roots: [{path: notes, writeable: true}]", "unknown field `writeable`"),
+    ],
+)
+def test_settings_that_are_wrong_are_findings(tmp_path: Path, settings: str, reason: str):
+    file = tmp_path / "toolgate.yaml"
+    file.write_text(f"version: 1\nservers:\n  docs: {{kind: filesystem, {settings}}}\n")
+    with pytest.raises(ConfigError) as caught:
+        configuration.reader(file, stored=False)()
+    assert any("toolgate.yaml:3: servers.docs" in finding for finding in caught.value.findings)
+    assert reason in "\n".join(caught.value.findings)
 
 
 async def test_a_directory_that_is_replaced_is_served_anew(root: Path, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Files as resources: `files://ROOT/PATH`, each name percent-encoded. The files at the top of each root are listed; all
 others are reached through the template."""
 
+import os
 from base64 import b64encode
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
@@ -81,10 +82,9 @@ def _definition(place: Place) -> Json:
     return {"uri": uri_of(place), "name": place.shown, **known}
 
 
-def signature(desk: Desk, uri: str) -> tuple[int, ...]:
-    """What changes when the file does; empty where there is none that may be read."""
+def look(desk: Desk, uri: str) -> os.stat_result | None:
+    """What is there; None where there is nothing that may be read."""
     try:
-        found = desk.files.look(place_of(desk, uri))
+        return desk.files.look(place_of(desk, uri))
     except Failure:
-        return ()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+        return None

@@ -18,8 +18,14 @@ MOST_WATCHED = 2_000
 """Files that are looked at; of more, those whose URIs come first."""
 
 _LOOK_SECONDS = 30.0
+_RECENT_SECONDS = 5.0
+"""What changed less than this before somebody began to listen is announced: it may have been after they asked to, and
+before we heard of it."""
 
-_Seen = dict[str, tuple[int, ...]]
+_Signature = tuple[int, ...]
+"""What changes when the file does; empty where there is none."""
+
+_Seen = dict[str, _Signature]
 
 
 class Watching:
@@ -34,9 +40,13 @@ class Watching:
     async def watch(self, uris: frozenset[str]) -> None:
         """From now on these; what they are now is what changes are held against."""
         self._uris = tuple(sorted(uris)[:MOST_WATCHED])
-        new = [uri for uri in self._uris if uri not in self._seen]
-        seen = await self._signatures(tuple(new)) if new else {}
+        new = tuple(uri for uri in self._uris if uri not in self._seen)
+        found = await self._look_at(new) if new else {}
+        seen = {uri: _signature(stat) for uri, stat in found.items()}
         self._seen = {uri: self._seen.get(uri, seen.get(uri, ())) for uri in self._uris}
+        for uri, stat in found.items():
+            if stat is not None and abs(time.time() - stat.st_ctime) < _RECENT_SECONDS:
+                self._announcements.announce(Change(ChangeKind.RESOURCE, uri))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -46,8 +56,8 @@ class Watching:
                 await self._look()
 
     async def _look(self) -> None:
-        now = await self._signatures(self._uris)
-        for uri, signature in now.items():
+        for uri, stat in (await self._look_at(self._uris)).items():
+            signature = _signature(stat)
             if uri in self._seen and self._seen[uri] != signature:
                 self._seen[uri] = signature
                 self._announcements.announce(Change(ChangeKind.RESOURCE, uri))
@@ -56,15 +66,15 @@ class Watching:
             self._announcements.announce(Change(ChangeKind.LISTS))
         self._tops = tops
 
-    async def _signatures(self, uris: tuple[str, ...]) -> _Seen:
+    async def _look_at(self, uris: tuple[str, ...]) -> dict[str, os.stat_result | None]:
         pulse = self._pulse()
 
-        def look() -> _Seen:
-            seen: _Seen = {}
+        def look() -> dict[str, os.stat_result | None]:
+            found: dict[str, os.stat_result | None] = {}
             for uri in uris:
                 pulse.check()
-                seen[uri] = resources.signature(self._desk, uri)
-            return seen
+                found[uri] = resources.look(self._desk, uri)
+            return found
 
         return await self._workers.run(look, pulse, long=True)
 
@@ -78,3 +88,7 @@ class Watching:
     @staticmethod
     def _pulse() -> Pulse:
         return Pulse(time.perf_counter() + _LOOK_SECONDS)
+
+
+def _signature(found: os.stat_result | None) -> _Signature:
+    return () if found is None else (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
