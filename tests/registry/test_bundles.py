@@ -215,3 +215,18 @@ def test_what_the_file_declares_is_exported_too_and_what_is_no_bundle_is_refused
             (tmp_path / "broken.yaml").write_text(text, "utf-8")
             done = side.tries("virtual", "import", "broken.yaml")
             assert (done.code, said in done.err) == (2, True), done
+
+
+@pytest.mark.promise("bundles.round-trip")
+def test_a_bundle_says_nothing_of_tools_that_it_does_not_choose(sides: tuple[Side, Side]):
+    """Risk and tags decide which grants name a tool: a stranger's bundle changes them for what it chooses, at most."""
+    here, there = sides
+    prepared(here)
+    bundle = yaml.safe_load(here.does("virtual", "export", "till"))
+    bundle["servers"]["maths"]["overrides"]["wait"] = {"risk": "low", "tags": ["harmless"]}
+    (there.folder / "till.json").write_text(json.dumps(bundle), "utf-8")
+    there.does("server", "add", "maths", "--python", SERVER)
+    there.does("virtual", "import", "till.json", "--overrides")
+    overrides = yaml.safe_load(there.does("server", "show", "maths", "-o", "yaml"))["overrides"]
+    assert overrides["add"]["risk"] == "low"
+    assert "wait" not in overrides

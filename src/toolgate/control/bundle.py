@@ -89,7 +89,7 @@ def needed(server: Server | ServerSpec, offers: Iterable[PicksFrom]) -> Needed:
         asks=tuple(_asks({**_texts(settings.get("env")), **headers})),
         tags=server.tags,
         links=server.links if described else {},
-        overrides={tool: one for tool, one in server.overrides.items() if _picks_tool(server.name, tool, offers)},
+        overrides={tool: one for tool, one in server.overrides.items() if picks_tool(server.name, tool, offers)},
     )
 
 
@@ -106,7 +106,8 @@ def _bare(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _picks_tool(server: str, tool: str, offers: Iterable[PicksFrom]) -> bool:
+def picks_tool(server: str, tool: str, offers: Iterable[PicksFrom]) -> bool:
+    """Whether a tool is among those that are chosen."""
     return any(globs.matches(pick.name, tool) for picks in offers if picks.server == server for pick in picks.tools)
 
 

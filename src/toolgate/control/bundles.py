@@ -16,6 +16,7 @@ from toolgate.control.bundle import (
     mapped_offers,
     missing,
     needed,
+    picks_tool,
     sources,
 )
 from toolgate.control.collections import COLLECTIONS
@@ -140,7 +141,9 @@ async def _overridden(desk: Desk, taking: Taking, name: str) -> AsyncIterator[st
     """Gives a server here what the bundle says of its tools, where that was asked for; else says what differs."""
     here = taking.map.get(name, name)
     server = _seen_server(desk.directory, desk.actor, here)
-    wanted = taking.bundle.servers.get(name, Needed()).overrides
+    said = taking.bundle.servers.get(name, Needed()).overrides
+    # Of other tools, whoever made the bundle says nothing here: their risk and tags decide who may call them.
+    wanted = {tool: one for tool, one in said.items() if picks_tool(name, tool, taking.bundle.virtual.offers)}
     tools = () if server is None else differing(server.overrides, wanted)
     if not tools:
         return
