@@ -22,7 +22,7 @@ from toolgate.cli.records.commands import (
     application,
     shown_conflicts,
 )
-from toolgate.client.administration import Administration, Minted, plain, record
+from toolgate.client.administration import Administration, Minted, plain
 from toolgate.client.place import NotRunning, Place, find
 from toolgate.model.entities import Key
 from toolgate.model.errors import ConfigError, UpstreamFailed
@@ -60,7 +60,8 @@ def new(
     values = fields.read(Key, given or [])
     reached = None if file else _running(data_dir)
     if reached is not None:
-        _announce(run(_minted(reached, record(Key, {"name": name, "teams": team or [], **values}))), output)
+        made = fields.made(Key, {"name": name, "teams": team or [], "digest": "", **values})
+        _announce(run(_minted(reached, made)), output)
         return
     if values:
         raise ConfigError(("--set is for a gateway that keeps records, and none runs here",))

@@ -1,5 +1,8 @@
 """What the loader must know of server kinds, and how a kind's settings are judged against its msgspec Struct."""
 
+import enum
+import types
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +46,8 @@ def flaws(struct: type[msgspec.Struct], values: Mapping[str, Any]) -> list[tuple
                 msgspec.convert(values[name], field.type, dec_hook=_path)
             except msgspec.ValidationError as error:
                 reason, path = _parts(error)
-                found.append((name + path, reason))
+                choices = "" if path else _choices(field.type)
+                found.append((name + path, f"must be one of {choices}" if choices else reason))
         elif field.required:
             found.append(("", f"`{name}` is missing"))
     if found:
@@ -63,6 +67,17 @@ def _path(wanted: type, value: Any) -> Any:
     raise msgspec.ValidationError(f"Expected `{wanted.__name__}`")
 
 
+def _choices(kind: Any) -> str:
+    """The texts of an enumeration or Literal; empty for every other type."""
+    united = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    for one in typing.get_args(kind) if united else (kind,):
+        if isinstance(one, type) and issubclass(one, enum.StrEnum):
+            return ", ".join(one)
+        if typing.get_origin(one) is typing.Literal:
+            return ", ".join(map(str, typing.get_args(one)))
+    return ""
+
+
 def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
     """msgspec's message and path apart: "Expected `str`, got `int` - at `$.env[...]`" -> reason, ".env[...]"."""
     reason, _, path = str(error).partition(" - at `$")
@@ -70,6 +85,7 @@ def _parts(error: msgspec.ValidationError) -> tuple[str, str]:
     for name, told in _TYPES.items():
         reason = reason.replace(f"`{name}`", told).replace(f"`{name} | null`", told)
     path = path.removesuffix("`")
+    reason = reason.replace("object contains unknown field", "unknown field")
     return (f"{reason} among its values" if path.endswith("[...]") else reason), path
 
 

@@ -5,7 +5,6 @@ Every reader answers None (or nothing) after reporting what is wrong, so that re
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -156,12 +155,10 @@ class Place:
         text = self.text()
         if text is None:
             return None
-        try:
-            when = datetime.fromisoformat(text)
-        except ValueError:
-            self.wrong("expected a date or time, as 2027-01-31 or 2027-01-31T12:00:00+01:00")
-            return None
-        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+        when = units.moment(text)
+        if when is None:
+            self.wrong(f"expected {units.MOMENT_FORMS}")
+        return when
 
     def texts(self) -> list[tuple["Place", str]]:
         """The texts of a list, with their places; one that stands there twice is a finding."""

@@ -93,7 +93,7 @@ class ServerSpec(msgspec.Struct, frozen=True):
     probe_interval: float = PROBE_INTERVAL_S
 
 
-class Pick(msgspec.Struct, frozen=True):
+class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Offers chosen for a virtual server. `name` is a glob over the server's own names (URIs and URI templates for
     resources). `rename` and `description` are set only where `name` is literal; `rename` never for resources."""
 
@@ -102,7 +102,7 @@ class Pick(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
-class PicksFrom(msgspec.Struct, frozen=True):
+class PicksFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a virtual server takes from one server; at least one pick. `server` is always a declared (real) server.
     Where several picks match one offer, the first counts."""
 

@@ -32,7 +32,8 @@ def flaw(pattern: str) -> str | None:
     try:
         _compiled(pattern)
     except _RE2.error as error:
-        told = str(error)
+        # The library's message is bytes, where it has one.
+        told = b"".join(one for one in error.args if isinstance(one, bytes)).decode(errors="replace") or str(error)
         return f"is no RE2 pattern ({told}): references back and looking ahead or behind are not in it"
     except UnicodeEncodeError:
         return "is no text in Unicode"

@@ -12,9 +12,10 @@ from toolgate.cli.exit_codes import ERROR
 from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, place
 from toolgate.cli.records import fields
-from toolgate.client.administration import Administration, plain, record
+from toolgate.client.administration import Administration, plain
 from toolgate.model.entities import Entity
 from toolgate.model.errors import Conflict
+from toolgate.rules.redaction import printable
 
 Output = Annotated[Form, typer.Option("--output", "-o", help="The form of what is printed.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
@@ -22,6 +23,8 @@ Given = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", h
 Filters = Annotated[
     list[str] | None, typer.Option("--filter", "-f", metavar="FIELD=VALUE", help="Only those; may be given again.")
 ]
+
+_NARROWEST = 14
 
 
 def application() -> typer.Typer:
@@ -43,8 +46,13 @@ async def shown_conflicts(seen: Entity | None) -> AsyncGenerator[None]:
     except Conflict as conflict:
         say(str(conflict))
         if seen is not None and isinstance(conflict.current, Entity):
-            for line in fields.difference(plain(seen), plain(conflict.current)):
-                say(line)
+            lines = fields.difference(plain(seen), plain(conflict.current))
+            if lines:
+                say(
+                    "what is different, as you saw it -> as it is:" if seen.stamp.version else "yours -> what is there:"
+                )
+            for line in lines:
+                say(printable(line))
         raise typer.Exit(ERROR) from None
 
 
@@ -54,12 +62,17 @@ def show(value: Entity, output: Form) -> None:
     if output is not Form.TABLE:
         write_value(whole, output)
         return
-    for name, one in whole.items():
-        if name != "stamp" and one not in (None, "", (), [], {}):
-            write(f"{name:<14}{fields.cell(one)}")
-    write(f"{'version':<14}{value.stamp.version}")
+    lines = {
+        name: fields.shown(name, one)
+        for name, one in whole.items()
+        if name != "stamp" and one not in (None, "", (), [], {})
+    }
+    lines["version"] = str(value.stamp.version)
     if value.stamp.managed_by:
-        write(f"{'managed by':<14}{value.stamp.managed_by}")
+        lines["managed by"] = value.stamp.managed_by
+    width = max(_NARROWEST, *(len(name) + 2 for name in lines))
+    for name, text in lines.items():
+        write(printable(f"{name:<{width}}{text}"))
 
 
 def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:
@@ -71,7 +84,7 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
         if output is not Form.TABLE:
             write_value([{**plain(one), "stamp": msgspec.to_builtins(one.stamp)} for one in found], output)
             return
-        rows = [[fields.cell(plain(one).get(column)) for column in columns] for one in found]
+        rows = [[fields.shown(column, plain(one).get(column)) for column in columns] for one in found]
         write_table([column.upper() for column in columns], rows)
 
     @app.command("show", help=f"Shows one {entity.KIND}.")
@@ -106,7 +119,7 @@ def add_creation(app: typer.Typer, entity: type[Entity]) -> None:
 
     @app.command("add", help=f"Makes a {entity.KIND}.")
     def add(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
-        value = record(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
+        value = fields.made(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
         show(run(created(value, data_dir)), output)
 
     _ = add

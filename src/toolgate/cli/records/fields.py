@@ -2,22 +2,35 @@
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
 
 import msgspec
 
+from toolgate.control.kinds import flaws
 from toolgate.model.entities import Entity
 from toolgate.model.errors import ConfigError
+from toolgate.rules import units
 from toolgate.rules.names import closest
+
+E = TypeVar("E", bound=Entity)
 
 _NOT_TYPED = frozenset({"name", "stamp", "digest", "sealed", "key_id"})
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
+_MOMENT = "expires"
+_UNITS: dict[str, tuple[Callable[[str], float | None], str]] = {
+    _MOMENT: (units.moment, units.MOMENT_FORMS),
+    "timeout": (units.seconds, units.SECONDS_FORMS),
+    "probe_interval": (units.seconds, units.SECONDS_FORMS),
+    "max_bytes": (units.size, units.BYTES_FORMS),
+}
+"""Fields that hold numbers, and that people write with a unit or as a date; the form is told where it is another."""
 
 
 def read(entity: type[Entity], given: Sequence[str]) -> dict[str, Any]:
-    """Plain values by field. Lists take commas or JSON, mappings JSON; `FIELD=` empties an optional one. Raises
-    ConfigError with every finding."""
+    """Plain values by field. Lists take commas or JSON, mappings JSON, times a unit or a date; `FIELD=` empties an
+    optional one. Raises ConfigError with every finding."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(entity) if field.name not in _NOT_TYPED}
     values: dict[str, Any] = {}
     findings: list[str] = []
@@ -32,16 +45,28 @@ def read(entity: type[Entity], given: Sequence[str]) -> dict[str, Any]:
             )
         else:
             try:
-                values[name] = _value(kinds[name], text)
-            except (msgspec.MsgspecError, ValueError) as error:
+                values[name] = _value(name, kinds[name], text)
+            except msgspec.DecodeError as error:
+                findings.append(f"{name}: expected JSON here: {error}")
+            except ValueError as error:
                 findings.append(f"{name}: {error}")
     if findings:
         raise ConfigError(tuple(findings))
     return values
 
 
-def _value(kind: Any, text: str) -> Any:
-    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+def made(entity: type[E], values: Mapping[str, Any]) -> E:
+    """A record of what was typed. Raises ConfigError that says of each field what may stand there."""
+    try:
+        return msgspec.convert(values, entity)
+    except msgspec.ValidationError as error:
+        found = [f"{path}: {reason}" for path, reason in flaws(entity, values)]
+        raise ConfigError(tuple(found) or (str(error),)) from None
+
+
+def _value(name: str, kind: Any, text: str) -> Any:
+    united = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    options = typing.get_args(kind) if united else (kind,)
     if not text and type(None) in options:
         return None
     wanted = next((option for option in options if option is not type(None)), str)
@@ -54,6 +79,12 @@ def _value(kind: Any, text: str) -> Any:
         if text.lower() not in _WORDS:
             raise ValueError("expected true or false")
         return _WORDS[text.lower()]
+    if name in _UNITS:
+        measure, forms = _UNITS[name]
+        measured = measure(text)
+        if measured is None:
+            raise ValueError(f"expected {forms}")
+        return measured
     if wanted in (int, float):
         return msgspec.convert(text, wanted, strict=False)
     return text
@@ -68,11 +99,30 @@ def cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(cell(item) for item in cast("Sequence[Any]", value))
     if isinstance(value, dict):
-        return msgspec.json.encode(value).decode()
+        return msgspec.json.encode(_told(value)).decode()
     return str(value)
+
+
+def shown(name: str, value: Any) -> str:
+    """The same of a field whose name says what the value is: moments are dates, in UTC."""
+    if name != _MOMENT or not isinstance(value, (int, float)):
+        return cell(value)
+    try:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return str(value)
+
+
+def _told(value: Any) -> Any:
+    """Without the members that say nothing."""
+    if isinstance(value, dict):
+        return {name: _told(one) for name, one in cast("Mapping[str, Any]", value).items() if one not in (None, [], ())}
+    if isinstance(value, (list, tuple)):
+        return [_told(one) for one in cast("Sequence[Any]", value)]
+    return value
 
 
 def difference(seen: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
     """One line for each field that is another now."""
     names = [name for name in {**seen, **current} if name != "stamp" and seen.get(name) != current.get(name)]
-    return [f"  {name}: {cell(seen.get(name))} -> {cell(current.get(name))}" for name in names]
+    return [f"  {name}: {shown(name, seen.get(name))} -> {shown(name, current.get(name))}" for name in names]

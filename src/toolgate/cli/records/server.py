@@ -1,6 +1,7 @@
 """`toolgate server`: registers servers, changes them, and moves them from state to state."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -8,13 +9,13 @@ import typer
 
 from toolgate.admin.told import Attempt, Found
 from toolgate.cli.event_loop import run
-from toolgate.cli.output import Form, count, say, write_value
+from toolgate.cli.output import Form, count, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records import fields
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, show, shown_conflicts
 from toolgate.cli.records.server_health import add_health
 from toolgate.cli.records.states import add_states
-from toolgate.client.administration import plain, record
+from toolgate.client.administration import plain
 from toolgate.model.entities import Server, ServerState
 from toolgate.rules.linting import Lint
 from toolgate.rules.redaction import printable
@@ -22,6 +23,8 @@ from toolgate.rules.redaction import printable
 app = application()
 
 _MOST_NAMES = 20
+_MOST_PLACES = 8
+_PARAMETERS = "inputSchema.properties."
 
 
 @app.callback()
@@ -51,7 +54,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
     values = {"name": name, **_what(url, command, python), **fields.read(Server, given or [])}
-    value = record(Server, values)
+    value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
     if output is not Form.TABLE:
@@ -59,15 +62,24 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
         write_value({**msgspec.to_builtins(attempt), **shown}, output)
     elif made is not None:
         show(made, output)
-    _say(name, attempt)
+    _say(name, attempt, registered=made is not None)
     if made is None:
         say(f"nothing was registered; it would be {attempt.state.value}")
+    elif attempt.state is ServerState.LIVE:
+        say(f"who may call it is said by grants: toolgate grant add {name} subject=team:TEAM servers={name} tools='*'")
 
 
 @app.command()
-def lint(name: Name, data_dir: DataDirOption = None) -> None:
+def lint(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
     """Says what is wrong with what a server offers."""
-    _say_lints(run(_linted(name, data_dir)))
+    found = run(_linted(name, data_dir))
+    if output is not Form.TABLE:
+        write_value(msgspec.to_builtins(found), output)
+        return
+    for line in told(found):
+        write(printable(line))
+    if not found:
+        say(f"nothing is wrong with what {name} offers")
 
 
 add_common(app, Server, ("name", "kind", "state", "owner", "environment", "description"))
@@ -82,18 +94,24 @@ def _what(url: str | None, command: str | None, python: str | None) -> dict[str,
     if url is not None:
         return {"kind": "streamable_http", "settings": {"url": url}}
     if command is not None:
-        return {"kind": "stdio", "settings": {"command": shlex.split(command)}}
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise typer.BadParameter(f"--command: {str(error).lower()} in {command[:80]!r}") from None
+        return {"kind": "stdio", "settings": {"command": words}}
     return {"kind": "python", "settings": {"object": python}}
 
 
-def _say(name: str, attempt: Attempt) -> None:
+def _say(name: str, attempt: Attempt, *, registered: bool) -> None:
     """What was found, for people."""
     if attempt.unreached:
         say(printable(f"warning: {name} could not be reached, and what it offers is not known: {attempt.unreached}"))
-        say(f"when it runs, `toolgate server publish {name}` serves it")
+        if registered:
+            say(f"when it can be reached, `toolgate server publish {name}` serves it")
     if attempt.found is not None:
         _say_found(name, attempt.found)
-    _say_lints(attempt.lints)
+    for line in told(attempt.lints, _MOST_PLACES):
+        say(printable(line))
 
 
 def _say_found(name: str, found: Found) -> None:
@@ -109,9 +127,24 @@ def _say_found(name: str, found: Found) -> None:
             say(printable(f"  {count(len(names), word)}: {', '.join(names[:_MOST_NAMES])}{more}"))
 
 
-def _say_lints(lints: tuple[Lint, ...]) -> None:
+def told(lints: Sequence[Lint], most: int | None = None) -> list[str]:
+    """One line for each thing that is wrong, with all the places where it is, or the first `most`."""
+    places: dict[tuple[str, str, str], list[str]] = {}
     for one in lints:
-        say(printable(f"{one.severity.value}: {f'{one.offer}: ' if one.offer else ''}{one.reason} ({one.rule})"))
+        places.setdefault((one.severity.value, one.rule, one.reason), []).append(_place(one))
+    lines: list[str] = []
+    for (severity, rule, reason), found in places.items():
+        known = [place for place in dict.fromkeys(found) if place]
+        named = known[:most]
+        more = f" and {len(known) - len(named)} more" if len(known) > len(named) else ""
+        lines.append(f"{severity}: {', '.join(named)}{more}{': ' if named else ''}{reason} ({rule})")
+    return lines
+
+
+def _place(one: Lint) -> str:
+    """The offer, and what of it, without the steps that every schema has."""
+    inside = one.path.removeprefix("inputSchema.").removeprefix("properties.").replace(".properties.", ".")
+    return f"{one.offer}.{inside}" if one.offer and inside and one.path.startswith(_PARAMETERS) else one.offer
 
 
 async def _registered(value: Server, state: ServerState | None, data_dir: str | None) -> tuple[Server | None, Attempt]:

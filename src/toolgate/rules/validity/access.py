@@ -159,8 +159,8 @@ def _unmeetable(value: Grant, path: str, condition: Condition, servers: list[str
             reason = conditions.unmeetable(condition, schema)
             reasons[f"{server}/{offer.name}"] = reason
             if reason is not None and offer.name in value.tools:
-                yield path, f"can never match: the tool {offer.name} of {server} {reason}"
+                yield path, f"can never match the tool {offer.name} of {server}: {reason}"
     literal = all(globs.is_literal(glob) for glob in value.tools)
     if reasons and not literal and None not in reasons.values():
         tool, reason = next(iter(reasons.items()))
-        yield path, f"can never match: none of the {len(reasons)} tools can pass it; {tool} {reason}"
+        yield path, f"can never match: none of the {len(reasons)} tools can pass it; {tool}: {reason}"

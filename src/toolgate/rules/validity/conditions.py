@@ -124,7 +124,7 @@ def unmeetable(condition: Condition, schema: Any) -> str | None:
         return None
     found = schemas.at(schema, condition.argument)
     if found is None:
-        return f"has no argument `{condition.argument}`{_named(schema)}"
+        return f"it has no argument `{condition.argument}`{_named(schema)}"
     reasons = [_why_not(condition, one) for one in found]
     return None if None in reasons else reasons[0]
 

@@ -25,6 +25,8 @@ async def load(place: str, folder: str | None) -> Server[Any]:
     if module.endswith(".py"):
         found: Any = _load_file(Path(folder or ".") / module)
         for part in name.split("."):
+            if not hasattr(found, part):
+                raise LoadError(f"there is no {name!r} in {module}")
             found = getattr(found, part)
     else:
         found = pkgutil.resolve_name(place)
