@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tests.promises_api import API
 from tests.promises_clients import CLIENTS
+from tests.promises_connectors import CONNECTORS
 from tests.promises_control import CONTROL
 from tests.promises_files import FILES
 from tests.promises_gitops import GITOPS
@@ -27,7 +28,7 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS, SQL)
+_PARTS = (API, CLIENTS, CONNECTORS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS, SQL)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},

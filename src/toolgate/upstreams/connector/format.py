@@ -1,0 +1,249 @@
+"""The connector format, version 1: what `connector.yaml` may say. Values only; `reading` makes them, `linting` judges
+what their fields say together.
+
+Names in the file are the model's and the administrator's; `to` is a name on the wire. Expressions are JMESPath, and
+read only. There is no other language in it: a template is text with `{name}` in it.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Type = Literal["string", "integer", "number", "boolean", "array", "object"]
+Place = Literal["path", "query", "header", "body", "none"]
+"""Where an argument goes. One that goes nowhere is for steps, which look at it."""
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Transform = Literal["base64_encode", "join_comma", "iso_to_epoch"]
+"""What may be done to an argument on its way out. Nothing else ever runs."""
+
+Style = Literal["page", "offset", "cursor", "link_header"]
+Plain = str | int | float | bool
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}$")]
+Told = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+HttpsUrl = Annotated[str, msgspec.Meta(pattern="^https://[^ ]+$")]
+Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
+
+
+class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every part of the format has in common: it does not change, and nothing unknown is passed over."""
+
+
+class Variable(_Value, frozen=True):
+    """What an administrator may set, such as the address of an installation. Without a `default` it must be set.
+    `pattern` (RE2) describes the whole value."""
+
+    help: Told
+    pattern: str
+    default: str | None = None
+
+
+class Field(_Value, frozen=True):
+    """One part of a credential. A `secret` is given by reference only, and never shown."""
+
+    help: Told
+    secret: bool = True
+
+
+class Auth(_Value, frozen=True):
+    """One way to sign in: `headers` are templates over `fields`; `basic` names the two fields of RFC 7617. `test` is a
+    harmless tool that shows whether a credential works."""
+
+    id: Id
+    title: Told
+    fields: dict[Name, Field]
+    headers: dict[str, str] = {}
+    basic: tuple[str, str] | None = None
+    test: str | None = None
+
+
+class Http(_Value, frozen=True):
+    """`base_url` and `allow_hosts` are templates over the variables; `{name.host}` is the host of a variable that is a
+    URL. A host is a glob. `timeout` is in seconds, for one request. `redirects` are followed for reading only, and
+    never to another origin."""
+
+    base_url: str
+    allow_hosts: tuple[str, ...]
+    headers: dict[str, str] = {}
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=300)] = 20.0
+    redirects: Literal["none", "same_origin"] = "none"
+
+
+class RateLimit(_Value, frozen=True):
+    """`limited_when` is JMESPath over `status`, `headers` (names in lower case) and `body`, for products that say "too
+    many" with another status than 429. `reset` names a header with the Unix time from which calls are taken again."""
+
+    limited_when: Expression | None = None
+    reset: str | None = None
+
+
+class ErrorRule(_Value, frozen=True):
+    """Where `when` (as `limited_when`) holds, the answer is an error of this `code`; `hint` tells the model what to
+    do. The first that holds counts."""
+
+    when: Expression
+    code: Name | None = None
+    hint: Told | None = None
+
+
+class Errors(_Value, frozen=True):
+    """`message` is JMESPath to the product's own words in the body of an error. `success_when` must hold for a good
+    answer, for products that answer errors with 200."""
+
+    message: Expression = "message"
+    success_when: Expression | None = None
+    rules: tuple[ErrorRule, ...] = ()
+
+
+class Pagination(_Value, frozen=True):
+    """How a list goes on. `size_param` asks for a number of rows. `position_params` are the query parameters that say
+    where: one for `page`, `offset` and `cursor`; for `link_header` those that are taken out of the link `rel="next"`.
+    `next_cursor` is JMESPath to the next cursor. `rows` is JMESPath to the rows of an answer."""
+
+    style: Style
+    size_param: str
+    position_params: tuple[str, ...]
+    default: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+    max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    first: int = 1
+    next_cursor: Expression | None = None
+    rows: Expression = "@"
+
+
+class Param(_Value, frozen=True):
+    """One argument. `to` is its name on the wire, dotted for a place within a JSON body. `multi_segment` lets an
+    argument of the path hold `/`, as a file's path does. `prefix` goes before the value on the wire. An `internal` one
+    is not the model's: a step binds it, or it always has its `default`."""
+
+    type: Type
+    place: Place = msgspec.field(name="in")
+    description: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    to: str | None = None
+    required: bool = False
+    default: Plain | None = None
+    enum: tuple[Plain, ...] = ()
+    pattern: str | None = None
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    max_length: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1000
+    items: Literal["string", "integer", "number", "boolean"] | None = None
+    max_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    multi_segment: bool = False
+    prefix: str = ""
+    transform: Transform | None = None
+    internal: bool = False
+
+
+class Request(_Value, frozen=True):
+    """`path` is a template over the arguments in the path. `body` says how those in the body are written."""
+
+    method: Method
+    path: Annotated[str, msgspec.Meta(pattern="^/[^?#]*$", max_length=500)]
+    body: Literal["json", "form"] | None = None
+    headers: dict[str, str] = {}
+    query: tuple[str, ...] | None = None
+    """The arguments of the query that this request takes; all where it is not given."""
+
+
+class Retry(_Value, frozen=True):
+    """Asked again while the answer has this status: at most `times`, after `delay` seconds each."""
+
+    status: Status
+    times: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
+    delay: Annotated[float, msgspec.Meta(ge=0, le=5)] = 1.0
+
+
+class Step(_Value, frozen=True):
+    """One request of several. `bind` sets internal arguments, by JMESPath over `args` and the steps before. An answer
+    with a status of `absent_on` is null, and the result says that this part is missing unless it is `quiet`."""
+
+    id: Name
+    request: Request
+    bind: dict[Name, Expression] = {}
+    retry_on: Retry | None = None
+    absent_on: tuple[Status, ...] = ()
+    quiet: bool = False
+
+
+class Hints(_Value, frozen=True):
+    """What a tool does: each said, none guessed."""
+
+    read_only: bool
+    destructive: bool = False
+    idempotent: bool = False
+
+
+class Constraint(_Value, frozen=True):
+    """What an administrator may narrow: the `value` is a template over arguments, and must match one of the globs that
+    they give. Tools without these arguments are then not offered, but for those `exempt`."""
+
+    help: Told
+    value: str
+    ignore_case: bool = False
+    exempt: tuple[str, ...] = ()
+
+
+class Example(_Value, frozen=True):
+    """Arguments, and the fixture that answers them."""
+
+    args: dict[str, Any]
+    fixture: str
+
+
+class Tool(_Value, frozen=True):
+    """One tool: a `request`, or up to six `steps`. `use` takes sets of parameters from the connector's `shared`.
+    `result` is JMESPath over the answer (over `args` and the steps' answers by id), or `raw`; a text answer needs
+    `response: text`. `scopes` are what the credential needs, for people."""
+
+    name: Name
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+    description: str
+    hints: Hints
+    result: Expression
+    examples: tuple[Example, ...]
+    group: Name | None = None
+    scopes: tuple[str, ...] = ()
+    use: tuple[str, ...] = ()
+    params: dict[Name, Param] = {}
+    request: Request | None = None
+    steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=6)] = ()
+    response: Literal["json", "text"] = "json"
+    paginate: bool = False
+    pagination: Pagination | None = None
+
+
+class Connector(_Value, frozen=True):
+    """One product. `connector` is the version of the format."""
+
+    connector: Literal["v1"]
+    id: Id
+    title: Told
+    description: Annotated[str, msgspec.Meta(min_length=20, max_length=400)]
+    docs: HttpsUrl
+    icon: str
+    http: Http
+    tools: Annotated[tuple[Tool, ...], msgspec.Meta(min_length=1, max_length=150)]
+    categories: tuple[str, ...] = ()
+    instructions: Told | None = None
+    variables: dict[Name, Variable] = {}
+    auth: tuple[Auth, ...] = ()
+    rate_limit: RateLimit = RateLimit()
+    errors: Errors = Errors()
+    pagination: Pagination | None = None
+    constraints: dict[Name, Constraint] = {}
+    shared: dict[Name, dict[Name, Param]] = {}
+
+    def params(self, tool: Tool) -> dict[str, Param]:
+        """All parameters of a tool, those that it uses first."""
+        return {**{name: param for used in tool.use for name, param in self.shared[used].items()}, **tool.params}
+
+    def paging(self, tool: Tool) -> Pagination | None:
+        """How this tool's list goes on; None where it is not paged."""
+        return (tool.pagination or self.pagination) if tool.paginate else None
+
+
+def schema() -> dict[str, Any]:
+    """The format as JSON Schema (draft 2020-12)."""
+    made = msgspec.json.schema(Connector)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Connector, version 1", **made}

@@ -1,0 +1,199 @@
+"""What the fields of one tool must say together."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from toolgate.rules import headers, patterns
+from toolgate.upstreams.connector import arguments, expressions, templates
+from toolgate.upstreams.connector.definitions import definition
+from toolgate.upstreams.connector.format import Connector, Pagination, Param, Request, Step, Tool
+
+Place = tuple[str | int, ...]
+Finding = tuple[Place, str]
+
+MOST_TOKENS = 8000
+_TOKEN_BYTES = 4
+"""A token is about four bytes of JSON."""
+
+_LISTS = ("list_", "search_")
+
+
+def findings(connector: Connector, folder: Path) -> Iterator[Finding]:
+    """Everything that is wrong with the tools, as (place, reason)."""
+    for name, params_ in connector.shared.items():
+        for key, param in params_.items():
+            yield from _param(("shared", name, key), param)
+    size = 0
+    for position, tool in enumerate(connector.tools):
+        place: Place = ("tools", position)
+        if tool.name in [other.name for other in connector.tools[:position]]:
+            yield (*place, "name"), f"{tool.name} stands twice"
+        unknown = [name for name in tool.use if name not in connector.shared]
+        if unknown:
+            yield (*place, "use"), f"{unknown[0]} is not among `shared`"
+            continue
+        size += len(msgspec.json.encode(definition(connector, tool)))
+        yield from _words(place, connector, tool, folder)
+        yield from _requests(place, connector, tool)
+        for name, param in tool.params.items():
+            yield from _param((*place, "params", name), param)
+        yield from _pages(place, connector, tool)
+    if size > MOST_TOKENS * _TOKEN_BYTES:
+        about = size // _TOKEN_BYTES
+        yield ("tools",), f"their schemas have about {about} tokens, at most {MOST_TOKENS}: fewer tools, or fewer words"
+
+
+def params(connector: Connector, tool: Tool) -> dict[str, Param]:
+    """As `Connector.params`, for a tool that may use what is not there."""
+    known = msgspec.structs.replace(tool, use=tuple(name for name in tool.use if name in connector.shared))
+    return connector.params(known)
+
+
+def paging(place: Place, found: Pagination) -> Iterator[Finding]:
+    one = found.style != "link_header"
+    if not found.position_params or (one and len(found.position_params) != 1):
+        yield (*place, "position_params"), f"style {found.style} has {'exactly' if one else 'at least'} one"
+    if (found.style == "cursor") != (found.next_cursor is not None):
+        yield (*place, "next_cursor"), "is needed by the style `cursor`, and by no other"
+    if found.default > found.max:
+        yield (*place, "default"), "is more than `max`"
+    for key, expression in (("rows", found.rows), ("next_cursor", found.next_cursor)):
+        flaw = None if expression is None else expressions.flaw(expression)
+        if flaw is not None:
+            yield (*place, key), flaw
+
+
+def _words(place: Place, connector: Connector, tool: Tool, folder: Path) -> Iterator[Finding]:
+    if not 20 <= len(tool.description) <= 400:
+        yield (*place, "description"), f"has {len(tool.description)} characters; 20 to 400 tell a model what it needs"
+    if tool.hints.read_only and tool.hints.destructive:
+        yield (*place, "hints"), "a tool that only reads destroys nothing"
+    if tool.result != "raw":
+        flaw = expressions.flaw(tool.result)
+        if flaw is not None:
+            yield (*place, "result"), flaw
+        if tool.response == "text":
+            yield (*place, "result"), "a text has no parts: write `raw`"
+    if not tool.examples:
+        yield (*place, "examples"), "at least one, with a fixture, so that the tool can be tested without the product"
+    shown = params(connector, tool)
+    for position, example in enumerate(tool.examples):
+        where = (*place, "examples", position)
+        if not (folder / "fixtures" / example.fixture).is_file() or Path(example.fixture).name != example.fixture:
+            yield (*where, "fixture"), f"there is no fixtures/{example.fixture}"
+        for name, value in example.args.items():
+            if name not in shown and not (tool.paginate and name == arguments.LIMIT):
+                yield (*where, "args", name), "is no argument of this tool"
+            elif name in shown and (flaw := arguments.flaw(shown[name], value)):
+                yield (*where, "args", name), flaw
+
+
+def _requests(place: Place, connector: Connector, tool: Tool) -> Iterator[Finding]:
+    if (tool.request is None) == (not tool.steps):
+        yield place, "needs a `request`, or `steps`, and not both"
+        return
+    given = params(connector, tool)
+    if tool.request is not None:
+        yield from _request((*place, "request"), tool.request, given, tool.hints.read_only)
+        if tool.request.body is None and any(param.place == "body" for param in given.values()):
+            yield (*place, "request"), "has arguments for a body: say which, `body: json` or `body: form`"
+    ids: list[str] = ["args"]
+    for position, step in enumerate(tool.steps):
+        where = (*place, "steps", position)
+        yield from _request((*where, "request"), step.request, given, tool.hints.read_only)
+        yield from _step(where, step, ids, given)
+        if step.request.method != "GET" and position != len(tool.steps) - 1:
+            yield where, "only the last step may write: nothing is left half done"
+        ids.append(step.id)
+    used = {
+        name for request in requests(tool) for name in templates.names(request.path) if not templates.flaw(request.path)
+    }
+    for name, param in given.items():
+        if param.place == "path" and name not in used:
+            yield (*place, "params"), f"{name} is in the path, and no path has {{{name}}}"
+
+
+def requests(tool: Tool) -> tuple[Request, ...]:
+    return (tool.request,) if tool.request is not None else tuple(step.request for step in tool.steps)
+
+
+def _request(place: Place, request: Request, given: Mapping[str, Param], read_only: bool) -> Iterator[Finding]:
+    flaw = templates.flaw(request.path)
+    if flaw is not None:
+        yield (*place, "path"), flaw
+    for name in templates.names(request.path):
+        param = given.get(name)
+        if param is None or param.place != "path":
+            yield (*place, "path"), f"{{{name}}} is no parameter with `in: path`"
+        elif not (param.required or param.default is not None or param.internal):
+            yield (*place, "path"), f"{name} must be required, or have a default: a path has no gaps"
+    if request.body is not None and request.method in ("GET", "DELETE"):
+        yield (*place, "body"), f"{request.method} has none"
+    if read_only and request.method not in ("GET", "POST"):
+        yield (*place, "method"), f"a tool that only reads does not {request.method}"
+    for name in request.query or ():
+        if name not in given or given[name].place != "query":
+            yield (*place, "query"), f"{name} is no parameter with `in: query`"
+    for name in request.headers:
+        reason = None if name.lower() == "accept" else headers.flaw(name)
+        if reason is not None or name.lower() == "authorization":
+            yield (*place, "headers", name), reason or "a credential is shown by `auth` alone"
+
+
+def _step(place: Place, step: Step, ids: list[str], given: Mapping[str, Param]) -> Iterator[Finding]:
+    if step.id in ids:
+        yield (*place, "id"), f"{step.id} is taken"
+    for name, expression in step.bind.items():
+        if name not in given or not given[name].internal:
+            yield (*place, "bind", name), "is no internal parameter"
+        flaw = expressions.flaw(expression)
+        if flaw is not None:
+            yield (*place, "bind", name), flaw
+
+
+def _param(place: Place, param: Param) -> Iterator[Finding]:
+    if (param.type == "array") != (param.items is not None):
+        yield (*place, "items"), "is needed by an array, and by nothing else"
+    if param.type in ("array", "object") and param.place in ("path", "header"):
+        yield (*place, "in"), f"an {param.type} cannot stand in a {param.place}"
+    if param.type == "object" and param.place != "body":
+        yield (*place, "in"), "an object can stand in a body only"
+    if param.multi_segment and param.place != "path":
+        yield (*place, "multi_segment"), "is for arguments in the path"
+    if param.required and (param.default is not None or param.internal):
+        yield (*place, "required"), "what has a default, or is internal, is not required"
+    if param.pattern is not None:
+        flaw = patterns.flaw(param.pattern)
+        if flaw is not None or param.type != "string":
+            yield (*place, "pattern"), flaw or "is for texts"
+    for key, values in (("default", () if param.default is None else (param.default,)), ("enum", param.enum)):
+        plain: Any = msgspec.structs.replace(param, enum=()) if key == "enum" else param
+        for value in values:
+            flaw = arguments.flaw(plain, value)
+            if flaw is not None:
+                yield (*place, key), flaw
+    name = param.to or str(place[-1])
+    if param.place == "header" and (headers.flaw(name) is not None or name.lower() in ("authorization", "cookie")):
+        yield place, "no argument may set this header"
+
+
+def _pages(place: Place, connector: Connector, tool: Tool) -> Iterator[Finding]:
+    given = params(connector, tool)
+    if not tool.paginate:
+        if tool.name.startswith(_LISTS) and arguments.LIMIT not in given:
+            yield place, "a list needs `paginate: true`, or an argument `limit`"
+        return
+    found = connector.paging(tool)
+    if found is None:
+        yield (*place, "paginate"), "there is no `pagination`, neither here nor for the connector"
+        return
+    if tool.pagination is not None:
+        yield from paging((*place, "pagination"), tool.pagination)
+    if tool.steps or tool.response == "text":
+        yield (*place, "paginate"), "only a single request with an answer in JSON has pages"
+    for name in (arguments.LIMIT, arguments.PAGE_TOKEN):
+        if name in given:
+            yield (*place, "params", name), "this name is the pagination's own"

@@ -1,0 +1,104 @@
+"""Pages of a list. Where a list goes on is sealed into the token that the model gets: it can neither be read nor made,
+and it holds parameters of the query only, never an address. It counts for the very arguments that it was made for."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+import msgspec
+
+from toolgate.protocol.sealed import Seal
+from toolgate.upstreams.connector import expressions
+from toolgate.upstreams.connector.arguments import LIMIT, LONGEST_TOKEN, PAGE_TOKEN
+from toolgate.upstreams.connector.format import Pagination
+from toolgate.upstreams.connector.trouble import Trouble
+
+_LINK = re.compile(r"<([^<>]{1,2000})>([^<]*)")
+_NEXT = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:[;,]|$)', re.IGNORECASE)
+_LONGEST_VALUE = 2000
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """`at` are the query's parameters that say where; `size` is how many rows are asked for; `skip` how many rows of
+    that page were shown already."""
+
+    asked: bytes
+    at: dict[str, str]
+    size: int
+    skip: int = 0
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Position).decode
+
+
+def asked_of(tool: str, given: Mapping[str, Any]) -> bytes:
+    """What a token is bound to: the tool and its arguments, without those of the pagination itself."""
+    kept = {name: value for name, value in given.items() if name not in (LIMIT, PAGE_TOKEN)}
+    return hashlib.blake2b(msgspec.json.encode([tool, kept], order="sorted"), digest_size=16).digest()
+
+
+def start(paging: Pagination, asked: bytes, size: int) -> Position:
+    at = {}
+    if paging.style == "page":
+        at = {paging.position_params[0]: str(paging.first)}
+    elif paging.style == "offset":
+        at = {paging.position_params[0]: "0"}
+    return Position(asked, at, size)
+
+
+def opened(seal: Seal, token: Any, asked: bytes) -> Position:
+    """Raises Trouble for a token that we did not make, or not for these arguments."""
+    raw = seal.open(token) if isinstance(token, str) and len(token) <= LONGEST_TOKEN else None
+    position = None if raw is None else _decode(raw)
+    if position is None:
+        raise Trouble(f"{PAGE_TOKEN}: is none that this tool gave: use next_page_token as it was, or leave it out")
+    if position.asked != asked:
+        raise Trouble(f"{PAGE_TOKEN}: belongs to other arguments: repeat them as they were, or leave it out")
+    return position
+
+
+def sealed(seal: Seal, position: Position) -> str:
+    return seal.seal(_encode(position))
+
+
+def query(paging: Pagination, position: Position) -> dict[str, str]:
+    return {paging.size_param: str(position.size), **position.at}
+
+
+def following(
+    paging: Pagination, position: Position, body: Any, headers: Mapping[str, str], url: str
+) -> Position | None:
+    """Where the list goes on after this answer; None at its end. `url` is what was asked, for links relative to it."""
+    name = paging.position_params[0]
+    found: Any = expressions.found(paging.rows, body)
+    rows = len(cast("list[Any]", found)) if isinstance(found, list) else 0
+    at: dict[str, str] | None = None
+    if paging.style == "link_header":
+        at = _linked(paging, headers.get("link", ""), url)
+    elif paging.style == "cursor":
+        cursor = expressions.found(paging.next_cursor or "", body)
+        at = {name: str(cursor)} if cursor and len(str(cursor)) <= _LONGEST_VALUE else None
+    elif rows >= position.size:
+        step = 1 if paging.style == "page" else rows
+        at = {name: str(int(position.at[name]) + step)}
+    return None if at is None else Position(position.asked, at, position.size)
+
+
+def _linked(paging: Pagination, header: str, url: str) -> dict[str, str] | None:
+    """RFC 8288. A link to another origin is none; of ours, only the position is taken."""
+    for target, rest in _LINK.findall(header[:8000]):
+        if not _NEXT.search(rest):
+            continue
+        try:
+            there, here = urlsplit(urljoin(url, target)), urlsplit(url)
+        except ValueError:
+            return None
+        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+            return None
+        given = dict(parse_qsl(there.query))
+        at = {name: given[name] for name in paging.position_params if 0 < len(given.get(name, "")) <= _LONGEST_VALUE}
+        return at or None
+    return None

@@ -1,0 +1,244 @@
+"""A product as a server: its tools, and what a call of one becomes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from toolgate.model.call import Era, Outbound, Result
+from toolgate.model.catalog import Change, Discovery
+from toolgate.model.errors import UpstreamError, UpstreamFailed
+from toolgate.model.identity import Grant
+from toolgate.pipeline.announcements import Announcements
+from toolgate.ports import Caller, Clock
+from toolgate.protocol import jsonrpc
+from toolgate.protocol.faults import INVALID_PARAMS
+from toolgate.protocol.sealed import Seal
+from toolgate.protocol.versions import SERVED
+from toolgate.upstreams.connector import answers, arguments, definitions, expressions, narrowing, paging, results
+from toolgate.upstreams.connector.answers import Reply
+from toolgate.upstreams.connector.building import built
+from toolgate.upstreams.connector.format import Connector, Pagination, Param, Request, Step, Tool
+from toolgate.upstreams.connector.paging import Position
+from toolgate.upstreams.connector.results import Scrub
+from toolgate.upstreams.connector.sending import Sender
+from toolgate.upstreams.connector.settings import Settings
+from toolgate.upstreams.connector.trouble import Trouble
+
+_LARGE = 256 * 1024
+"""Bytes of an answer from which on it is looked through in a thread: other calls go on meanwhile."""
+
+_ROWS = "rows"
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """One tool, with what is the same for all of its calls."""
+
+    tool: Tool
+    params: dict[str, Param]
+    paging: Pagination | None
+
+
+class Product(msgspec.Struct, frozen=True):
+    """What a server is made of: `base` is the path of the base URL, `origin` what stands before it."""
+
+    name: str
+    connector: Connector
+    folder: Path
+    settings: Settings
+    sender: Sender
+    seal: Seal
+    scrub: Scrub
+    clock: Clock
+    origin: str
+    base: str
+
+
+class ConnectorServer:
+    """Answers in the form of the modern era, which the edges turn into the older ones."""
+
+    def __init__(self, product: Product) -> None:
+        self._product = product
+        self._connector = connector = product.connector
+        self._announcements = Announcements()
+        self._tools = {
+            tool.name: Prepared(tool, connector.params(tool), connector.paging(tool))
+            for tool in narrowing.offered(connector, product.settings)
+        }
+
+    async def discover(self, grant: Grant, /) -> Discovery:
+        """What the connector says. Nothing is asked of the product."""
+        connector = self._connector
+        info = definitions.server_info(connector, self._product.folder)
+        offers = tuple(definitions.offer(connector, prepared.tool) for prepared in self._tools.values())
+        eras = frozenset({Era.MODERN.value, Era.LEGACY.value})
+        said = connector.instructions or connector.description
+        return Discovery(eras, SERVED, b'{"tools":{}}', info, said, offers)
+
+    async def call(self, out: Outbound, caller: Caller, /) -> Result:
+        name = jsonrpc.text(out.params.get("name")) or ""
+        prepared = self._tools.get(name)
+        if out.method != "tools/call" or prepared is None:
+            raise UpstreamError(INVALID_PARAMS, f"unknown tool: {name[:100]}")
+        scrub = self._product.scrub
+        try:
+            return results.structured(await self._told(out, prepared), scrub)
+        except Trouble as trouble:
+            return results.refused(f"{name}: {trouble.message}", scrub)
+
+    def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
+        return self._announcements.follow()
+
+    async def watch(self, uris: frozenset[str], /) -> None:
+        """There are no resources."""
+
+    def close(self) -> None:
+        self._announcements.end()
+
+    async def _told(self, out: Outbound, prepared: Prepared) -> dict[str, Any]:
+        given = _arguments(out)
+        tool, page = prepared.tool, None
+        if prepared.paging is not None:
+            page = self._position(prepared, given)
+            given = {k: v for k, v in given.items() if k not in (arguments.LIMIT, arguments.PAGE_TOKEN)}
+        values = arguments.accepted(prepared.params, given)
+        narrowing.judge(self._connector, self._product.settings.allow, tool, values)
+        if tool.steps:
+            return await self._stepped(out, prepared, values)
+        assert tool.request is not None
+        more = {} if prepared.paging is None or page is None else paging.query(prepared.paging, page)
+        reply, url = await self._asked(out, prepared, tool.request, values, more)
+        if len(reply.body) > _LARGE:
+            return await asyncio.to_thread(self._shown, prepared, reply, page, url)
+        return self._shown(prepared, reply, page, url)
+
+    def _position(self, prepared: Prepared, given: dict[str, Any]) -> Position:
+        assert prepared.paging is not None
+        asked = paging.asked_of(prepared.tool.name, given)
+        size = arguments.size(prepared.paging, given.get(arguments.LIMIT))
+        token = given.get(arguments.PAGE_TOKEN)
+        if token is None:
+            return paging.start(prepared.paging, asked, size)
+        return paging.opened(self._product.seal, token, asked)
+
+    async def _asked(
+        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, str]
+    ) -> tuple[Reply, str]:
+        """A good answer, and the URL that was asked. Raises Trouble for any other."""
+        reply, url = await self._sent(out, prepared, request, values, more)
+        if not answers.is_good(self._connector, reply):
+            raise Trouble(answers.refusal(self._connector, reply, self._product.clock.now()))
+        return reply, url
+
+    async def _sent(
+        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, str]
+    ) -> tuple[Reply, str]:
+        product, hints = self._product, prepared.tool.hints
+        made = built(request, prepared.params, values, more, product.base)
+        idempotent = request.method == "GET" or hints.read_only or hints.idempotent
+        reply = await product.sender.send(made, idempotent=idempotent, deadline=out.deadline)
+        return reply, f"{product.origin}{made.target}"
+
+    async def _stepped(self, out: Outbound, prepared: Prepared, values: dict[str, Any]) -> dict[str, Any]:
+        seen: dict[str, Any] = {"args": dict(values)}
+        missing: list[str] = []
+        for step in prepared.tool.steps:
+            for name, expression in step.bind.items():
+                bound = expressions.found(expression, seen)
+                if bound is not None:
+                    values[name] = _fitting(prepared.params[name], name, bound)
+            reply = await self._step(out, prepared, step, values)
+            if reply is None and not step.quiet:
+                missing.append(step.id)
+            seen[step.id] = None if reply is None else self._data(reply)
+        told = self._object(prepared.tool, expressions.found(prepared.tool.result, seen))
+        if missing:
+            told["note"] = f"not known at the moment: {', '.join(missing)}; ask again in a minute"
+        return told
+
+    async def _step(self, out: Outbound, prepared: Prepared, step: Step, values: dict[str, Any]) -> Reply | None:
+        """None where the answer is one of those that mean: there is nothing."""
+        reply, _ = await self._sent(out, prepared, step.request, values, {})
+        retry = step.retry_on
+        left = 0 if retry is None else retry.times
+        while retry is not None and reply.status == retry.status and left:
+            left -= 1
+            await asyncio.sleep(retry.delay)
+            reply, _ = await self._sent(out, prepared, step.request, values, {})
+        if reply.status in step.absent_on:
+            return None
+        if not answers.is_good(self._connector, reply):
+            raise Trouble(answers.refusal(self._connector, reply, self._product.clock.now()))
+        return reply
+
+    def _data(self, reply: Reply) -> Any:
+        if not reply.is_json:
+            raise UpstreamFailed(f"server {self._product.name!r}: its answer is not JSON")
+        return reply.data
+
+    def _shown(self, prepared: Prepared, reply: Reply, page: Position | None, url: str) -> dict[str, Any]:
+        """What the model gets of an answer."""
+        tool = prepared.tool
+        if tool.response == "text":
+            return self._text(reply)
+        data = self._data(reply)
+        found = data if tool.result == "raw" else expressions.found(tool.result, data)
+        members = cast("dict[str, Any]", found) if isinstance(found, dict) else {_ROWS: found}
+        if not isinstance(members.get(_ROWS), list):
+            if page is not None:
+                raise UpstreamFailed(f"server {self._product.name!r}: its answer holds no list where one is expected")
+            return self._object(tool, found)
+        return self._rows(prepared, reply, page, url, members)
+
+    def _rows(
+        self, prepared: Prepared, reply: Reply, page: Position | None, url: str, members: dict[str, Any]
+    ) -> dict[str, Any]:
+        skip = 0 if page is None else page.skip
+        rows = cast("list[Any]", members[_ROWS])[skip:]
+        kept, count = results.fitting(rows, self._product.settings.result_bytes)
+        told: dict[str, Any] = {**members, _ROWS: kept, "truncated": count < len(rows)}
+        if count < len(rows):
+            told["note"] = f"{count} of {len(rows)} rows: more do not fit into one answer"
+        if prepared.paging is None or page is None:
+            return told
+        if count < len(rows):
+            onward = msgspec.structs.replace(page, skip=skip + count)
+        else:
+            onward = paging.following(prepared.paging, page, reply.data, reply.headers, url)
+        if onward is not None:
+            told["next_page_token"] = paging.sealed(self._product.seal, onward)
+        return told
+
+    def _object(self, tool: Tool, found: Any) -> dict[str, Any]:
+        if found is None:
+            return {"done": True} if not tool.hints.read_only else {"result": None}
+        short = results.shortened(found, self._product.settings.result_bytes)
+        told = {**cast("dict[str, Any]", short)} if isinstance(short, dict) else {"result": short}
+        return told if short is found else {**told, "truncated": True, "note": "long texts are cut to fit one answer"}
+
+    def _text(self, reply: Reply) -> dict[str, Any]:
+        try:
+            text = reply.body.decode()
+        except UnicodeDecodeError:
+            raise Trouble(f"this is no text: {len(reply.body)} bytes of something else") from None
+        kept, cut = results.lines(text, self._product.settings.result_bytes)
+        if not cut:
+            return {"text": kept, "truncated": False}
+        return {"text": kept, "truncated": True, "note": f"the first {len(kept)} of {len(text)} characters"}
+
+
+def _fitting(param: Param, name: str, value: Any) -> Any:
+    """What a product answered is held to the same rules as what a model gives."""
+    reason = arguments.flaw(param, value)
+    if reason is not None:
+        raise Trouble(f"what was found for {name} cannot be used: {reason}")
+    return value
+
+
+def _arguments(out: Outbound) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(out.params.get("arguments", b"{}"), type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise Trouble("arguments: expected an object") from None

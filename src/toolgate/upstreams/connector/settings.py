@@ -1,0 +1,44 @@
+"""What `toolgate.yaml` may say of a connector."""
+
+from typing import Annotated
+
+import msgspec
+
+from toolgate.rules.names import meant
+from toolgate.upstreams.connector.reading import included
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`connector` is the id of one that comes with Toolgate, `path` the folder of one of your own.
+
+    `auth` chooses among the ways to sign in; the first one unless given. `credentials` are its fields, secrets by
+    reference; `token` stands for the field of that name. `tools` are globs. `read_only` offers only tools that read.
+    `allow` narrows by the connector's constraints, each to globs. `result_bytes` is the most bytes of one result.
+    `private` lets the product be in your own network. `ca_file` is a PEM bundle to trust instead of the system's.
+    """
+
+    connector: str | None = None
+    path: str | None = None
+    auth: str | None = None
+    token: str | None = None
+    credentials: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    tools: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("*",)
+    read_only: bool = False
+    allow: dict[str, tuple[str, ...]] = {}
+    result_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000)] = 24_000
+    private: bool = False
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.connector is None) == (self.path is None):
+            raise ValueError("give `connector`, the id of one that comes with Toolgate, or `path`, and not both")
+        known = included()
+        if self.connector is not None and self.connector not in known:
+            hint = meant(self.connector, known)
+            raise ValueError(f"connector {self.connector!r} is not known; known are {', '.join(known)}{hint}")
+        if self.token is not None and "token" in self.credentials:
+            raise ValueError("`token` stands twice: here and in `credentials`")
+        empty = next((name for name, globs in self.allow.items() if not globs), None)
+        if empty is not None:
+            raise ValueError(f"allow.{empty} is empty: name what is allowed, or leave it out")

@@ -1,0 +1,9 @@
+"""What ends a tool call with a text that the model can act on."""
+
+
+class Trouble(Exception):
+    """`message` goes to the model and to records: it holds no secret."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message

@@ -1,0 +1,24 @@
+"""Promises of connectors; a part of `tests.promises.PROMISES`."""
+
+CONNECTORS: dict[str, tuple[str, str]] = {
+    "connectors.tools": (
+        "docs/extend/connectors.md",
+        "Every tool of a connector that comes with Toolgate asks and answers as its fixture says.",
+    ),
+    "connectors.confined": (
+        "docs/how-to/connectors.md",
+        "No argument, answer or page token leads a request to a path, host, header or repository that is not allowed.",
+    ),
+    "connectors.secrets": (
+        "docs/how-to/connectors.md",
+        "A credential is in no parameter, result, error or log, also where the product repeats it.",
+    ),
+    "connectors.bounded": (
+        "docs/how-to/connectors.md",
+        "An answer is cut at the border of a row, says so, and the rest can be had; who is busy is asked later.",
+    ),
+    "connectors.told": (
+        "docs/extend/connectors.md",
+        "What is wrong with a connector is told with file, line, field and reason, before anything of it is served.",
+    ),
+}
