@@ -227,6 +227,43 @@ async def test_a_database_that_is_away_is_told_of_without_the_password(tmp_path:
     assert "secret-word" not in str(caught.value)
 
 
+GREETING = b"".join(
+    (
+        b"\x0a5.7.0\0" + (7).to_bytes(4, "little") + b"12345678\0",
+        b"\xff\xf7" + b"\x2d" + b"\x02\0" + b"\xff\x81" + b"\x15",  # what it can do, all but TLS
+        bytes(10) + b"123456789012\0" + b"mysql_native_password\0",
+    )
+)
+IN_PLAIN_TEXT = b"\xfemysql_clear_password\0"
+
+
+async def test_a_server_that_asks_for_the_password_in_plain_text_does_not_get_it(tmp_path: Path):
+    heard = bytearray()
+    done = asyncio.Event()
+
+    async def impostor(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(len(GREETING).to_bytes(3, "little") + b"\0" + GREETING)
+        length = int.from_bytes((await reader.readexactly(4))[:3], "little")
+        heard.extend(await reader.readexactly(length))
+        writer.write(len(IN_PLAIN_TEXT).to_bytes(3, "little") + b"\2" + IN_PLAIN_TEXT)
+        heard.extend(await reader.read())
+        writer.close()
+        done.set()
+
+    file = tmp_path / "url"
+    file.touch(0o600)
+    async with await asyncio.start_server(impostor, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        file.write_text(f"mysql://reader:secret-word@127.0.0.1:{port}/sales")
+        async with sql.open(spec(kind="sql"), sql.Settings(database=f"file:{file}"), toolbox(tmp_path)) as server:
+            with pytest.raises(UpstreamFailed, match="plain text"):
+                await server.discover(ALL)
+        async with asyncio.timeout(BOUND):
+            await done.wait()
+    assert b"reader" in heard
+    assert b"secret-word" not in heard
+
+
 async def test_a_file_that_is_no_database_is_told_of(tmp_path: Path):
     (tmp_path / "notes.txt").write_text("not a database, but long enough to be looked at" * 50)
     async with sql.open(spec(kind="sql"), sql.Settings(path=str(tmp_path / "notes.txt")), toolbox(tmp_path)) as server:

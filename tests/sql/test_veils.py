@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.ports.speaking import ALL, body
-from tests.sql.places import JANE, Place, called, opened, refused, rows
+from tests.sql.places import JANE, Place, Sqlite, called, opened, refused, rows
 from tests.sql.test_named import JOE, query
 from toolgate.model.errors import UpstreamFailed
 
@@ -106,6 +107,17 @@ async def test_named_reads_see_masks_unless_they_say_otherwise(place: Place):
         assert body(await called(server, "plain"))["structuredContent"]["rows"][0] == ["4111222233334444"]
 
 
+async def test_a_column_that_is_added_later_is_not_shown_before_it_was_judged(tmp_path: Path):
+    place = Sqlite(tmp_path, tmp_path, tmp_path / "none")
+    place.make()
+    async with opened(place, hide=("*.password*",)) as server:
+        await server.discover(ALL)
+        await place.run("ALTER TABLE orders ADD COLUMN password2 TEXT DEFAULT 'hash-of-all'")
+        result = await called(server, "run_sql_query", sql="SELECT * FROM orders")
+        assert not result.is_error
+        assert "hash-of-all" not in str(body(result))
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
@@ -162,3 +174,17 @@ async def test_what_a_table_says_of_itself_names_nothing_that_is_not_shown(place
     async with opened(place, **VEILS) as server:
         assert "customers (id)" in str(body(await called(server, "describe_table", table="orders")))
         assert "secretly" not in str(body(await called(server, "describe_table", table="customers")))
+
+
+@pytest.mark.promise("sql.veils")
+async def test_a_plan_tells_nothing_of_rows_that_are_kept_back(place: Place):
+    """Plans hold estimates, made of all rows there are, and the text of the filter."""
+    async with opened(place, **VEILS) as server:
+        for text in ("SELECT id FROM orders WHERE rep = 'joe'", "SELECT 1 FROM customers c JOIN orders o ON TRUE"):
+            told = await refused(server, "explain_query", JANE, sql=text)
+            assert "only some rows of orders are shown" in told
+        assert not (await called(server, "explain_query", JANE, sql="SELECT id FROM customers")).is_error
+        described = body(await called(server, "describe_table", table="orders"))["structuredContent"]
+        assert "rows_estimated" not in described
+        listed = body(await called(server, "list_tables"))["structuredContent"]["tables"]
+        assert "rows_estimated" not in next(one for one in listed if one["table"] == "orders")

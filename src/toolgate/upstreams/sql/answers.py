@@ -74,7 +74,7 @@ def tables(schema: Schema, listed: Sequence[Table], more: int) -> dict[str, Any]
         {
             "table": named(schema, table),
             "kind": table.kind,
-            **({} if table.rows is None else {"rows_estimated": table.rows}),
+            **({} if table.rows is None or table.condition else {"rows_estimated": table.rows}),
             **({} if not table.comment else {"comment": table.comment[:500]}),
         }
         for table in listed
@@ -112,10 +112,10 @@ def table(schema: Schema, found: Table) -> dict[str, Any]:
     }
     if found.comment:
         told["comment"] = found.comment[:1000]
-    if found.rows is not None:
-        told["rows_estimated"] = found.rows
     if found.condition:
         told["filtered"] = "only some rows of this table are shown"
+    elif found.rows is not None:
+        told["rows_estimated"] = found.rows
     return told
 
 

@@ -124,8 +124,9 @@ def _placed(node: exp.Table, table: Table, speech: Speech, *, fenced: bool) -> e
     else:
         full.set("alias", alias)
         placed = full
-    if node.args.get("joins"):
-        placed.set("joins", node.args["joins"])
+    for part in ("joins", "laterals"):
+        if node.args.get(part):
+            placed.set(part, node.args[part])
     return placed
 
 

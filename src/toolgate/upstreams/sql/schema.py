@@ -34,7 +34,8 @@ class Index(msgspec.Struct, frozen=True):
 
 class Table(msgspec.Struct, frozen=True):
     """`name` is as the database spells it. `rows` is the database's own estimate, None where it has none. `hidden` are
-    columns that nobody is shown; `condition` is the row filter, as SQL."""
+    columns that nobody is shown; `condition` is the row filter, as SQL. Of one that is `guarded` only the columns are
+    shown that are known: one that is added later could be such as is to be hidden."""
 
     schema: str
     name: str
@@ -46,6 +47,7 @@ class Table(msgspec.Struct, frozen=True):
     indexes: tuple[Index, ...] = ()
     hidden: frozenset[str] = frozenset()
     condition: str | None = None
+    guarded: bool = False
 
     @property
     def full(self) -> str:
@@ -53,8 +55,8 @@ class Table(msgspec.Struct, frozen=True):
 
     @property
     def veiled(self) -> bool:
-        """Whether anything of it is masked, hidden or filtered."""
-        return bool(self.hidden or self.condition or any(column.mask for column in self.columns))
+        """Whether anything of it is masked, hidden or filtered, or could be."""
+        return bool(self.guarded or self.hidden or self.condition or any(column.mask for column in self.columns))
 
 
 class Schema(msgspec.Struct, frozen=True):

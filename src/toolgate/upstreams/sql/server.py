@@ -221,6 +221,12 @@ class SqlServer:
 
         async def run(statement: Statement) -> Result:
             asked = self._asked(out, statement, {}, None, free=True)
+            # A plan holds the filter itself, and estimates that are made of all rows.
+            filtered = next((table.name for table in statement.tables if table.condition), None)
+            if filtered is not None:
+                raise Trouble(
+                    f"only some rows of {filtered} are shown, and a plan would tell of the others: run the query"
+                )
             plan = await self._database.explain(asked, self._limits(self._settings.max_rows))
             return answers.structured({"plan": plan[: self._settings.result_bytes]})
 

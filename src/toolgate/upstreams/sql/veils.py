@@ -51,6 +51,7 @@ def _veiled(table: Table, settings: Settings) -> Table:
         columns=tuple(columns),
         hidden=frozenset(hidden),
         condition=" AND ".join(f"({text})" for text in conditions) or None,
+        guarded=_any((pattern.rpartition(".")[0] for pattern in (*settings.hide, *settings.mask)), _table_names(table)),
     )
 
 

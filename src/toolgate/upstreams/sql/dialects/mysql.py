@@ -220,6 +220,7 @@ class MysqlDatabase:
         )
         # The driver asks for this whether one wants it or not: without it the server takes one statement at a time.
         raw.client_flag &= ~_MULTI_STATEMENTS
+        _keep_the_password(raw, location)
         try:
             await raw._connect()
             if raw._ssl_context is not None and not raw._secure:
@@ -231,6 +232,19 @@ class MysqlDatabase:
         except (*failures(), OSError, RuntimeError, TimeoutError) as error:
             raise UpstreamFailed(f"server {self._server!r}: {mysql_errors.unreached(error, location)}") from None
         return Opened(raw, stream, session)
+
+
+def _keep_the_password(raw: Any, location: Location) -> None:
+    """Whoever answers in the database's place may ask for the password in plain text: only over TLS is it given."""
+    process = raw._process_auth
+
+    async def judged(plugin: bytes | str, packet: Any) -> Any:
+        name = plugin.decode("ascii", "replace") if isinstance(plugin, bytes) else plugin
+        if name == "mysql_clear_password" and not raw._secure:
+            raise UpstreamFailed(f"{location.label} asks for the password in plain text: connect with TLS (ssl=true)")
+        return await process(plugin, packet)
+
+    raw._process_auth = judged
 
 
 def _session(version: str, seconds: float, *, writes: bool) -> str:
