@@ -11,6 +11,8 @@ from toolgate.edge.limits import UNKNOWN_BODY, Limits
 from toolgate.edge.request import Header, Request
 from toolgate.pipeline.outbox import Outbox
 
+_MOST_HEADS = 64
+
 
 class Connection(Protocol):
     """What a cycle needs of the connection that it is on (`edge.fast.McpProtocol`)."""
@@ -32,6 +34,32 @@ class Connection(Protocol):
     def linger(self) -> None: ...
 
     def on_response_complete(self) -> None: ...
+
+
+class _Heads:
+    """Heads of answers. Most are the same until uvicorn, which puts the date into its headers once a second, has new
+    ones; those are another list then."""
+
+    __slots__ = ("_common", "_known")
+
+    def __init__(self) -> None:
+        self._common: list[Header] | None = None
+        self._known: dict[tuple[int, tuple[Header, ...]], bytes] = {}
+
+    def head(self, common: list[Header], status: int, headers: tuple[Header, ...]) -> bytes:
+        if common is not self._common:
+            self._common = common
+            self._known.clear()
+        known = self._known.get((status, headers))
+        if known is None:
+            lines = [name + b": " + value + b"\r\n" for name, value in (*common, *headers)]
+            known = b"".join((STATUS_LINE[status], *lines))
+            if len(self._known) < _MOST_HEADS:
+                self._known[status, headers] = known
+        return known
+
+
+_heads = _Heads()
 
 
 class FastCycle:
@@ -149,10 +177,9 @@ class FastCycle:
         if self.disconnected or self.response_started:
             return
         self.response_started = True
-        parts = self._head(status, headers)
-        parts += (b"content-length: ", b"%d" % len(body), b"\r\n\r\n", body)
         protocol = self._protocol
-        protocol.outbox.write(protocol.transport, b"".join(parts))
+        head = self._head(status, headers)
+        protocol.outbox.write(protocol.transport, b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
         self._complete()
 
     def start(self, status: int, headers: Sequence[Header]) -> None:
@@ -160,10 +187,9 @@ class FastCycle:
             return
         self.response_started = True
         self._chunked = self.http_version != "1.0"
-        parts = self._head(status, headers)
-        parts.append(b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n")
+        rest = b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n"
         self._protocol.outbox.flush()
-        self._protocol.transport.write(b"".join(parts))
+        self._protocol.transport.write(self._head(status, headers) + rest)
 
     def write(self, data: bytes) -> None:
         if self.disconnected or self.response_complete:
@@ -177,15 +203,9 @@ class FastCycle:
             self._protocol.transport.write(b"0\r\n\r\n")
         self._complete()
 
-    def _head(self, status: int, headers: Sequence[Header]) -> list[bytes]:
-        parts = [STATUS_LINE[status]]
-        for name, value in self._protocol.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        for name, value in headers:
-            parts += (name, b": ", value, b"\r\n")
-        if not self.keep_alive:
-            parts.append(b"connection: close\r\n")
-        return parts
+    def _head(self, status: int, headers: Sequence[Header]) -> bytes:
+        head = _heads.head(self._protocol.server_state.default_headers, status, tuple(headers))
+        return head if self.keep_alive else head + b"connection: close\r\n"
 
     def _complete(self) -> None:
         self.response_complete = True
