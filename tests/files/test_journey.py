@@ -24,7 +24,7 @@ from tests.ports.speaking import ALL, BOUND
 from tests.running import ENDPOINT, Log
 from toolgate.cli import configuration
 from toolgate.model.catalog import Change, ChangeKind
-from toolgate.model.errors import ConfigError
+from toolgate.model.errors import ConfigError, UpstreamFailed
 
 MODES = ["legacy", "2026-07-28"]
 
@@ -203,6 +203,35 @@ def test_settings_that_are_wrong_are_findings(tmp_path: Path, settings: str, rea
         configuration.reader(file, stored=False)()
     assert any("toolgate.yaml:3: servers.docs" in finding for finding in caught.value.findings)
     assert reason in "\n".join(caught.value.findings)
+
+
+async def test_a_directory_that_comes_later_is_served_then(root: Path, tmp_path: Path):
+    later = tmp_path / "later"
+    async with serving(root, later, data=tmp_path / "data", poll=3600) as server:
+        with pytest.raises(UpstreamFailed, match="later: No such file or directory"):
+            await server.names()
+        assert (await server.right("read_file", path="notes/today.md")).text == "Buy milk.\n"
+        assert "`later` is not there at the moment" in await server.wrong("read_file", path="later/x.md")
+        os.mkdir(later)
+        (later / "x.md").write_text("late")
+        assert "files://later/x.md" in await server.names()
+        assert (await server.right("read_file", path="later/x.md")).text == "late"
+
+
+async def test_the_gateways_own_directory_is_never_a_root(tmp_path: Path):
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    for root in (tmp_path / "data", tmp_path / "data" / "sub"):
+        with pytest.raises(UpstreamFailed, match="lies in the gateway's data directory"):
+            async with serving(root, data=tmp_path / "data"):
+                raise AssertionError("it was opened")
+    (tmp_path / "link").mkdir()
+    async with serving(tmp_path / "link", data=tmp_path / "data") as server:
+        os.rmdir(tmp_path / "link")
+        os.symlink(tmp_path / "data", tmp_path / "link")
+        (tmp_path / "data" / "local.key").write_text("secret")
+        with pytest.raises(UpstreamFailed, match="lies in the gateway's data directory"):
+            await server.names()
+        assert (await server.call("read_file", path="local.key")).failed
 
 
 async def test_a_directory_that_is_replaced_is_served_anew(root: Path, tmp_path: Path):

@@ -28,7 +28,8 @@ SHARING: Sharing = "all"
 
 @asynccontextmanager
 async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> AsyncGenerator[Upstream]:
-    """Raises UpstreamFailed: a root that is not there, or a system on which nothing can be confined."""
+    """Raises UpstreamFailed: a root that may not be served, or a system on which nothing can be confined. A root that
+    is not there at the moment is said by discovery, which is asked again."""
     confined = confinement.choose(settings.confinement, mounts=settings.mounts)
     if confined is None:
         raise UpstreamFailed(_unconfined(spec.name, settings.confinement))
@@ -36,8 +37,6 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
         files = await asyncio.to_thread(Files, settings, confined, toolbox.data)
     except Failure as failure:
         raise UpstreamFailed(f"server {spec.name!r}: {failure}") from None
-    except OSError as error:
-        raise UpstreamFailed(f"server {spec.name!r}: {error.filename}: {error.strerror}") from None
     workers = Workers(spec.name)
     server = FileServer(spec.name, Desk(files, Writer(files)), workers)
     watching = asyncio.create_task(server.watching.run(), name=f"files of {spec.name}")

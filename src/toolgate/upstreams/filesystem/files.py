@@ -3,8 +3,9 @@
 import errno
 import os
 import stat
+import threading
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -38,18 +39,13 @@ class Files:
     def __init__(self, settings: Settings, confined: Confinement, data: Path) -> None:
         self.settings = settings
         self.confinement = confined
+        self._data = data
         self._descriptors: dict[str, int] = {}
         self._retired: list[int] = []
-        roots: list[Root] = []
-        try:
-            for one in settings.roots:
-                self._descriptors[one.alias] = _directory(one.path)
-                roots.append(Root(one.alias, one.path, _paths(one.path), one.writable))
-            self.places = Places(roots)
-            self.protection = Protection(settings, _inside(roots, data))
-        except BaseException:
-            self.close()
-            raise
+        self._refreshing = threading.Lock()
+        self.places, self.protection = self._settled()
+        with suppress(OSError):  # said by whoever refreshes next
+            self.refresh()
 
     def close(self) -> None:
         for descriptor in (*self._descriptors.values(), *self._retired):
@@ -58,16 +54,46 @@ class Files:
         self._retired.clear()
 
     def refresh(self) -> None:
-        """Takes directories anew that were replaced by others under their names. Raises OSError for one that is not
-        there."""
-        for root in self.places.roots:
-            held = self._descriptors[root.alias]
-            if not os.path.samestat(root.path.stat(), os.fstat(held)):
-                self._descriptors[root.alias] = _directory(root.path)
-                self._retired.append(held)  # a thread may be using it
+        """Opens directories that were not there, and those that were replaced by others under their names. Raises
+        OSError for one that is not there, and Failure for one that may not be served."""
+        with self._refreshing:
+            fresh = dict(self._descriptors)
+            problem: OSError | None = None
+            for one in self.settings.roots:
+                try:
+                    held = fresh.get(one.alias)
+                    if held is None or not os.path.samestat(one.path.stat(), os.fstat(held)):
+                        fresh[one.alias] = _directory(one.path)
+                except OSError as error:
+                    problem = error
+            gone = [held for alias, held in self._descriptors.items() if fresh[alias] != held]
+            if fresh != self._descriptors:
+                # Where they lead may be another place now: what is protected is judged before anything is read there.
+                try:
+                    self.places, self.protection = self._settled()
+                except Failure:
+                    for alias, descriptor in fresh.items():
+                        if self._descriptors.get(alias) != descriptor:
+                            os.close(descriptor)
+                    raise
+                self._descriptors = fresh
+                self._retired += gone  # a thread may be using them
+            if problem is not None:
+                raise problem
+
+    def _settled(self) -> tuple[Places, Protection]:
+        roots = [Root(one.alias, one.path, _paths(one.path), one.writable) for one in self.settings.roots]
+        return Places(roots), Protection(self.settings, _inside(roots, self._data))
+
+    def is_open(self, root: Root) -> bool:
+        return root.alias in self._descriptors
 
     def descriptor(self, root: Root) -> int:
-        return self._descriptors[root.alias]
+        """Raises Missing for a directory that is not there at the moment."""
+        descriptor = self._descriptors.get(root.alias)
+        if descriptor is None:
+            raise Missing(f"the directory `{root.alias}` is not there at the moment")
+        return descriptor
 
     # Reading ---------------------------------------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ class FileServer:
             self._desk.files.refresh()
             return resources.listed(self._desk.files) if self._desk.settings.max_resources else []
         except (OSError, Failure) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
+            why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
             raise UpstreamFailed(f"server {self._name!r}: a directory that it serves cannot be read: {why}") from None
 
     def _instructions(self) -> str:

@@ -82,7 +82,8 @@ class Watching:
         """What changes when a file is added to, or taken from, the top of a root."""
         with suppress(OSError):  # said by the next discovery
             self._desk.files.refresh()
-        found = [os.fstat(self._desk.files.descriptor(root)) for root in self._desk.places.roots]
+        files = self._desk.files
+        found = [os.fstat(files.descriptor(root)) for root in files.places.roots if files.is_open(root)]
         return tuple((stat.st_ino, stat.st_mtime_ns) for stat in found)
 
     @staticmethod
