@@ -282,3 +282,12 @@ async def test_everybody_sees_themselves_and_keeps_their_own_keys(acme: Company)
         await admin.create(by("ann"), key("in-blue", "user:ann", teams=("blue",)))
     with pytest.raises(NotAllowed):
         await admin.create(by("ann"), key("observing", "user:ann", observer=True))
+
+
+async def test_who_keeps_keys_learns_of_no_server_by_narrowing_them(acme: Company):
+    """Anybody may make keys for themselves; there is a server that they may not see."""
+    await acme.add(server("merger-data", "blue"))
+    for number, audience in enumerate(("merger-data", "merger-dat", "no-such-thing")):
+        await acme.administration.create(by("ann"), key(f"mine-{number}", "user:ann", audiences=(audience,)))
+    with pytest.raises(Refused, match=r"did you mean `merger-data`"):
+        await acme.administration.create(by("admin"), key("his", "user:admin", audiences=("merger-dat",)))

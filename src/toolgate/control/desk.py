@@ -19,7 +19,7 @@ from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
 from toolgate.rules.referrers import referrers
 from toolgate.rules.rising import CONCERNED, rise_steps
-from toolgate.rules.scopes import Need
+from toolgate.rules.scopes import Need, of_server
 
 E = TypeVar("E", bound=Entity)
 
@@ -131,12 +131,15 @@ class Desk:
 
     def _judge_value(self, value: Entity) -> None:
         """Judged against all other records, so that nothing can refer to itself by accident."""
-        facts = self.registry.facts(self.goal or self.directory).about(value)
+        facts = msgspec.structs.replace(self.registry.facts(self.goal or self.directory).about(value), sees=self._sees)
         if self.goal is not None:
             facts = msgspec.structs.replace(facts, before=self.directory.get(type(value), value.name))
         findings = (*COLLECTIONS[type(value)].findings(value, facts), *self._outliving(value))
         if findings:
             raise Refused(findings)
+
+    def _sees(self, server: str) -> bool:
+        return self.actor.may(Need("server:read", of_server(self.directory, server)))
 
     def _outliving(self, value: Entity) -> Iterator[Finding]:
         """A key that ends makes no key that goes on: whoever found it would keep what it gave."""

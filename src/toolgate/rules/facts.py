@@ -21,10 +21,14 @@ def _no_flaws(kind: str, settings: dict[str, Any]) -> Sequence[Finding]:
     return ()
 
 
+def _everything(server: str) -> bool:
+    return True
+
+
 class Facts(msgspec.Struct, frozen=True):
     """`directory` holds all records but the one that is judged, which was `before` (None for a new one). `now` is Unix
     time in seconds. `fields` are the settings of a kind, `judge_settings` what is wrong with some; `discoveries` are by
-    server."""
+    server. `sees` says whether whoever asks may know of a server of this name, if there is one."""
 
     directory: Directory
     now: float
@@ -33,6 +37,7 @@ class Facts(msgspec.Struct, frozen=True):
     fields: Callable[[str], Sequence[str]] = _no_fields
     judge_settings: Callable[[str, dict[str, Any]], Sequence[Finding]] = _no_flaws
     discoveries: Mapping[str, Discovery] = {}
+    sees: Callable[[str], bool] = _everything
 
     def is_remote(self, kind: str) -> bool:
         """Whether servers of this kind are reached at a URL; all others run on, or read, the gateway's own machine."""

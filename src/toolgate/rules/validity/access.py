@@ -36,7 +36,8 @@ def key(value: Key, facts: Facts) -> Iterator[Finding]:
         if not ceiling:
             yield field, "is empty, and nothing means nothing: this key could call nothing"
     for place, audience in enumerate(value.audiences):
-        if audience not in ("*", "") and audience not in facts.directory.servers:
+        # Everybody may make keys of their own: whether there is a server is told to those who may see it.
+        if audience not in ("*", "") and audience not in facts.directory.servers and facts.sees(audience):
             near = meant(audience, facts.directory.servers)
             yield f"audiences[{place}]", f"there is no server of this name{near} (`*` is every endpoint, `` is /mcp)"
     yield from fields.unique("audiences", value.audiences)
