@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from toolgate.control.gathered import Gathered, gather, gather_steps
+from toolgate.control.slices import done
 from toolgate.control.vault import StoredSecrets
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Entity, Secret, Server, Virtual
@@ -122,7 +123,7 @@ class Gathering:
         taken meanwhile goes with these records, too."""
         while True:
             file = self.file
-            gathered = await _in_slices(gather_steps(Directory(self._records, file), self._clock.now()))
+            gathered = await done(gather_steps(Directory(self._records, file), self._clock.now()))
             if self.file is file:
                 return file, _sound(gathered)
 
@@ -138,15 +139,6 @@ class Gathering:
             self._reopen(frozenset(server for server, used in gathered.uses.items() if used & changed))
         if self._take is not None:
             self._take(gathered.declared)
-
-
-async def _in_slices(steps: Generator[None, None, Gathered]) -> Gathered:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-        await asyncio.sleep(0)
 
 
 def _sound(gathered: Gathered) -> Gathered:

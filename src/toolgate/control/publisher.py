@@ -9,6 +9,7 @@ from contextlib import suppress
 import msgspec
 
 from toolgate.control.compiler import Compiled, Source, compile_all, compile_steps
+from toolgate.control.slices import done
 from toolgate.model.snapshot import Snapshot
 
 _LOOK = 10.0
@@ -92,10 +93,4 @@ class Publisher:
         return msgspec.structs.replace(self._source(), now=self._now())
 
     async def _compile(self) -> Compiled:
-        steps = compile_steps(self._current_source(), self._compiled)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                return done.value
-            await asyncio.sleep(0)
+        return await done(compile_steps(self._current_source(), self._compiled))

@@ -11,8 +11,7 @@ judges by is the snapshot whose parts are indexed, never another.
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -21,7 +20,7 @@ from toolgate.control.compiler import Compiled
 from toolgate.control.described import Described, describe, first_words, shown_text, tool_documents
 from toolgate.control.parts import Part
 from toolgate.control.registry import Registry
-from toolgate.control.slices import Pace
+from toolgate.control.slices import Pace, done
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Refused
 from toolgate.model.found import Hit, HitKind, Hits, Reachable
@@ -42,8 +41,6 @@ _DOCUMENT = 12
 """Units of work (`control.slices`) that one document takes to index."""
 
 _NOTHING = Row({})
-
-T = TypeVar("T")
 
 
 class Offers(msgspec.Struct, frozen=True, eq=False):
@@ -104,7 +101,7 @@ class Search:
         compiled = await self._follow(directory)
         who = actor_of(directory, actor, self._registry.clock.now())
         found = {one.within.name: one for one in self._counting(actor, who, directory, compiled, kind)}
-        outcome = await _done(
+        outcome = await done(
             ranking.search(
                 [one.within for one in found.values()],
                 query,
@@ -253,16 +250,6 @@ def _access(may_call: bool, served: bool) -> Reachable:
 
 def _bits(rows: Mapping[str, bytes], part: str) -> int:
     return int.from_bytes(rows.get(part, b""), "little")
-
-
-async def _done(steps: Generator[None, None, T]) -> T:
-    """The outcome of work in slices; others have their turn between them."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
-        await asyncio.sleep(0)
 
 
 def _position(query: str, kind: str | None, after: str | None) -> tuple[float, str, str] | None:

@@ -1,5 +1,6 @@
 """Work in slices: a long computation as a generator that yields before it has held the event loop for long."""
 
+import asyncio
 import heapq
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
@@ -27,6 +28,16 @@ class Pace:
             return False
         self._units = 0
         return True
+
+
+async def done(steps: Generator[None, None, T]) -> T:
+    """The outcome of work in slices; others have their turn between them."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+        await asyncio.sleep(0)
 
 
 def in_order(items: Sequence[T], key: Callable[[T], tuple[str, str]], pace: Pace) -> Generator[None, None, Sequence[T]]:
