@@ -140,7 +140,7 @@ def test_what_differs_or_is_not_there_is_said(sides: tuple[Side, Side]):
     assert "note: the bundle says something else of maths's add: --overrides takes that over" in said.err
     assert yaml.safe_load(there.does("server", "show", "maths", "-o", "yaml"))["overrides"] == {}
     again = there.tries("virtual", "import", "till.json")
-    assert (again.code, "there is a virtual named 'till' already" in again.err) == (1, True), again
+    assert (again.code, "there is a virtual server named 'till' already" in again.err) == (1, True), again
 
 
 @pytest.mark.promise("bundles.seen")

@@ -109,7 +109,7 @@ def record(entity: type[E], values: Mapping[str, Any], *, name: str | None = Non
         findings.append(("name", f"it must be {name!r}, as in the URL: a rename is a new record"))
     given |= hidden
     known = {field.encode_name for field in msgspec.structs.fields(entity)}
-    findings += [(field, f"a {entity.KIND} has no such field") for field in given if field not in known]
+    findings += [(field, f"a {entity.noun()} has no such field") for field in given if field not in known]
     findings += flaws(entity, {field: value for field, value in given.items() if field in known})
     if findings:
         raise Refused(tuple(findings))

@@ -104,7 +104,7 @@ def _read(values: Mapping[str, Any], place: str) -> Wanted | list[Finding]:
     known = [field.name for field in msgspec.structs.fields(entity) if field.name not in NEVER_DECLARED]
     given = {field: value for field, value in values.items() if field not in ("record", "name")}
     findings = [
-        (f"{spot}.{field}", f"a {entity.KIND} has no such field{meant(field, known)}")
+        (f"{spot}.{field}", f"a {entity.noun()} has no such field{meant(field, known)}")
         for field in given
         if field not in known
     ]

@@ -32,6 +32,7 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 RETRY_AFTER = 5
 """Seconds after which a database that failed may be asked again."""
 
+_RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 TYPES: dict[int, str] = {
     400: "malformed",
     401: "unauthenticated",
@@ -65,6 +66,11 @@ class Wrong(ToolgateError):
         self.headers = headers
 
 
+def phrase(status: int) -> str:
+    """What RFC 9110 calls it, whatever the version of Python calls it."""
+    return _RENAMED.get(status) or http.HTTPStatus(status).phrase
+
+
 def problem(
     status: int,
     detail: str,
@@ -74,7 +80,7 @@ def problem(
 ) -> Answer:
     body = {
         "type": f"urn:toolgate:problem:{TYPES[status]}",
-        "title": http.HTTPStatus(status).phrase,
+        "title": phrase(status),
         "status": status,
         "detail": redacted(detail),
         "findings": [{"field": field, "reason": redacted(reason)} for field, reason in findings],

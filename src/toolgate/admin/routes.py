@@ -113,22 +113,22 @@ _MAKING: dict[type[Entity], _Making] = {
 
 
 def _of(entity: type[Entity]) -> Iterator[Route]:
-    plural, kind = PLURALS[entity], entity.KIND
+    plural, kind, noun = PLURALS[entity], entity.KIND, entity.noun()
     one = f"/{plural}/{{name}}"
     making = _MAKING.get(entity, _Making(records.created, Gives.RECORD))
     yield Route(
         method="GET", path=f"/{plural}", name=f"list-{plural}", entity=entity, does=records.listed, gives=Gives.PAGE,
-        summary=f"The {plural} that you may see, by name.", errors=(403, 422),
+        summary=f"The {noun}s that you may see, by name.", errors=(403, 422),
     )  # fmt: skip
     if entity is not Secret:
         yield Route(
             method="POST", path=f"/{plural}", name=f"create-{kind}", entity=entity, takes=Takes.RECORD,
-            does=making.does, gives=making.gives, summary=making.summary or f"Makes a {kind}.",
+            does=making.does, gives=making.gives, summary=making.summary or f"Makes a {noun}.",
             statuses=(201,), errors=_MAKE, repeatable=True,
         )  # fmt: skip
     yield Route(
         method="GET", path=one, name=f"get-{kind}", entity=entity, does=records.got,
-        summary=f"One {kind}.", errors=_READ,
+        summary=f"One {noun}.", errors=_READ,
     )  # fmt: skip
     if entity is Secret:
         yield Route(
@@ -139,15 +139,15 @@ def _of(entity: type[Entity]) -> Iterator[Route]:
     else:
         yield Route(
             method="PUT", path=one, name=f"replace-{kind}", entity=entity, does=records.replaced, takes=Takes.RECORD,
-            summary=f"Replaces a {kind}.", errors=_WRITE, version="required",
+            summary=f"Replaces a {noun}.", errors=_WRITE, version="required",
         )  # fmt: skip
         yield Route(
             method="PATCH", path=one, name=f"patch-{kind}", entity=entity, does=records.patched, takes=Takes.PATCH,
-            summary=f"Changes a {kind} by a JSON merge patch.", errors=_WRITE, version="required",
+            summary=f"Changes a {noun} by a JSON merge patch.", errors=_WRITE, version="required",
         )  # fmt: skip
     yield Route(
         method="DELETE", path=one, name=f"remove-{kind}", entity=entity, does=records.removed, gives=Gives.NOTHING,
-        summary=f"Removes a {kind} that nothing refers to.", statuses=(204,), errors=(403, 404, 412, 422, 428),
+        summary=f"Removes a {noun} that nothing refers to.", statuses=(204,), errors=(403, 404, 412, 422, 428),
         version="required",
     )  # fmt: skip
 

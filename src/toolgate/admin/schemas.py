@@ -1,6 +1,5 @@
 """JSON Schemas of what goes in and out, from the Structs."""
 
-import http
 from typing import Any
 
 import msgspec
@@ -8,6 +7,7 @@ import msgspec
 from toolgate.admin.bundles import BUNDLED
 from toolgate.admin.forms import FORMS
 from toolgate.admin.paths import HIDDEN, PLURALS
+from toolgate.admin.problems import phrase
 from toolgate.admin.special import SecretInput
 from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
 from toolgate.model.entities import Change, Entity, Key, Server
@@ -142,6 +142,6 @@ def _without(schema: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
 
 def problem_response(status: int) -> dict[str, Any]:
     return {
-        "description": http.HTTPStatus(status).phrase,
+        "description": phrase(status),
         "content": {"application/problem+json": {"schema": reference("Problem")}},
     }

@@ -19,6 +19,8 @@ from toolgate.client.place import data_directory
 from toolgate.control.demo import DEMO
 from toolgate.edge.lines import Lines
 from toolgate.model.declared import Declared
+from toolgate.model.errors import ConfigError
+from toolgate.rules.names import meant
 from toolgate.settings import Settings
 from toolgate.sinks import logging_setup
 from toolgate.sinks.log import CallLog
@@ -57,6 +59,9 @@ def stdio(
     declared = only or (DEMO if reload is None else reload())
     if only is not None and len(only.servers) == 1:
         server = server or only.servers[0].name
+    known = [spec.name for spec in (*declared.servers, *declared.virtual)]
+    if server and server not in known:
+        raise ConfigError((f"--server {server[:60]}: there is no server of this name{meant(server, known)}",))
     data = open_data_dir(directory)
     _log(found)
     calls = CallLog(CallLogConfig(sys.stderr.fileno(), pretty=found.log_format == "text"))

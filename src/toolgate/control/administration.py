@@ -87,7 +87,7 @@ class Administration:
         directory, who = await self._look(actor)
         record = directory.get(entity, name)
         if record is None or not who.may_read(directory, record):
-            raise NotFound(f"there is no {entity.KIND} named {name!r}, or none that you may see")
+            raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
         return shown(record)
 
     async def create(self, actor: Principal, value: E, *, request: str = "", repeat: Repeat | None = None) -> E:

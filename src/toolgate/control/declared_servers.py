@@ -15,7 +15,7 @@ from toolgate.model.declared import MAX_BYTES, PROBE_INTERVAL_S, TIMEOUT_S, EraC
 from toolgate.model.entities import Server
 from toolgate.model.errors import ConfigError
 from toolgate.ports import Secrets
-from toolgate.rules import headers, plaintext, references
+from toolgate.rules import endpoints, headers, plaintext, references
 from toolgate.rules.names import closest
 
 DESCRIBING = ("owner", "description", "tags", "environment", "sensitivity", "links", "icon", "state")
@@ -161,6 +161,8 @@ def _plain(name: str, place: Place, around: Surroundings, top: str, in_list: boo
         return value
     text = _judge_text(place, name, value, around, allowed=not in_list)
     is_own = place.path == top or _PART.fullmatch(place.path.removeprefix(top)) is not None
+    if name == "url" and is_own and references.find(text) is None and not endpoints.is_remote(text):
+        place.wrong(endpoints.REMOTE)
     is_path = is_own and _PATHS.fullmatch(name) is not None and references.find(text) is None
     return absolute(text, around.base) if is_path else text
 

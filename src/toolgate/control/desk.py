@@ -52,7 +52,7 @@ class Desk:
         if taken is not None:
             _judge_filed(taken)
             current = shown(taken) if self.actor.may_read(self.directory, taken) else None
-            raise Conflict(f"there is a {value.KIND} named {value.name!r} already", current)
+            raise Conflict(f"there is a {value.noun()} named {value.name!r} already", current)
         self._judge_value(value)
         await self._judge_rise(value, after)
         return await self._put(value, 0, owned)
@@ -103,7 +103,7 @@ class Desk:
     def _current(self, entity: type[E], name: str) -> E:
         record = self.directory.get(entity, name)
         if record is None or not self.actor.may_read(self.directory, record):
-            raise NotFound(f"there is no {entity.KIND} named {name!r}, or none that you may see")
+            raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
         return record
 
     def _judge_rights(self, edit: Edit[Entity]) -> None:
@@ -116,10 +116,10 @@ class Desk:
         if holder == self.source:
             return
         if holder is None:
-            raise Refused((("", f"the {record.KIND} {record.name!r} was made by hand, and {self.source} leaves it"),))
+            raise Refused((("", f"the {record.noun()} {record.name!r} was made by hand, and {self.source} leaves it"),))
         owned = record.stamp.owned
         if self.source is not None or after is None or not owned:
-            raise Refused((("", f"the {record.KIND} {record.name!r} is managed by {holder}: change it there"),))
+            raise Refused((("", f"the {record.noun()} {record.name!r} is managed by {holder}: change it there"),))
         held = [name for name in owned if getattr(record, name) != getattr(after, name)]
         if held:
             raise Refused(tuple((name, f"is declared by {holder}: change it there") for name in held))
@@ -127,7 +127,7 @@ class Desk:
     def _judge_version(self, record: Entity, expected: int) -> None:
         if record.stamp.version != expected:
             found = f"it is at version {record.stamp.version}, and you saw {expected}"
-            raise Conflict(f"the {record.KIND} {record.name!r} was changed meanwhile: {found}", shown(record))
+            raise Conflict(f"the {record.noun()} {record.name!r} was changed meanwhile: {found}", shown(record))
 
     def _judge_value(self, value: Entity) -> None:
         """Judged against all other records, so that nothing can refer to itself by accident."""
@@ -155,7 +155,7 @@ class Desk:
         if not isinstance(value, CONCERNED):
             return
         actor = self.actor
-        steps = rise_steps(self.directory, after, actor.holdings, actor.subject, actor.now)
+        steps = rise_steps(self.directory, after, actor.holdings, actor.subject, actor.now, value)
         for place, rise in enumerate(steps):
             if rise is None:
                 if place % _AT_ONCE == 0:
@@ -169,7 +169,7 @@ class Desk:
         if users:
             told = ", ".join(f"{kind} {user} ({field})" for kind, user, field in users[:10])
             more = f" and {len(users) - 10} more" if len(users) > 10 else ""
-            raise Refused((("", f"the {entity.KIND} {name!r} is still used by {told}{more}: change these first"),))
+            raise Refused((("", f"the {entity.noun()} {name!r} is still used by {told}{more}: change these first"),))
 
     async def _put(self, value: E, expected: int, owned: Mapping[str, str] | None = None) -> E:
         stamped = msgspec.structs.replace(value, stamp=self._stamp(value, owned))

@@ -124,7 +124,7 @@ def _twice(directory: Directory) -> Iterator[Finding]:
 
 def _both(path: str, label: str, record: Entity) -> Finding:
     maker = record.stamp.managed_by or "the registry"
-    return path, f"{label} and {maker} both have a {record.KIND} of this name: remove one of them"
+    return path, f"{label} and {maker} both have a {record.noun()} of this name: remove one of them"
 
 
 def _teams(directory: Directory) -> Iterator[TeamSpec]:

@@ -15,12 +15,15 @@ E = TypeVar("E", bound=Entity)
 _HIDDEN = frozenset({"stamp", "digest", "sealed", "settings", "headers"})
 _MANAGED_BY = "managed_by"
 
+YES, NO = ("true", "yes"), ("false", "no")
+"""How a filter says what is true, and what is not."""
+
 
 def matching(entity: type[E], filters: Mapping[str, str]) -> Callable[[E], bool]:
     """Whether a record fits every filter. Raises Refused for a field that the kind has not, or cannot be asked by."""
     known = [field.name for field in msgspec.structs.fields(entity) if field.name not in _HIDDEN] + [_MANAGED_BY]
     unknown = tuple(
-        (name, f"a {entity.KIND} cannot be filtered by this{meant(name, known)}")
+        (name, f"a {entity.noun()} cannot be filtered by this{meant(name, known)}")
         for name in filters
         if name not in known
     )
@@ -38,7 +41,7 @@ def matching(entity: type[E], filters: Mapping[str, str]) -> Callable[[E], bool]
 
 def _holds(value: Any, text: str) -> bool:
     if isinstance(value, bool):
-        return text == ("true" if value else "false")
+        return text in (YES if value else NO)
     if isinstance(value, (tuple, list, dict, set, frozenset)):
         return any(_holds(item, text) for item in value)  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, Enum):

@@ -11,6 +11,7 @@ from toolgate.control.administration import Administration
 from toolgate.control.described import shown_text
 from toolgate.control.gathered import grant_spec
 from toolgate.control.kinds import flaws
+from toolgate.control.selection import NO, YES
 from toolgate.model.catalog import Discovery, Offer, OfferKind
 from toolgate.model.declared import GrantSpec, Override
 from toolgate.model.entities import Grant, Server
@@ -307,6 +308,6 @@ def _matching(filters: Mapping[str, str]) -> Callable[[Tool], bool]:
         "name": lambda tool, text: globs.matches(text, tool.name),
         "tag": lambda tool, text: text in tool.tags,
         "risk": lambda tool, text: text == (tool.risk or ""),
-        "hidden": lambda tool, text: text == ("true" if tool.hidden else "false"),
+        "hidden": lambda tool, text: text in (YES if tool.hidden else NO),
     }
     return lambda tool: all(tests[name](tool, text) for name, text in filters.items())

@@ -71,13 +71,19 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all records share. `KIND` names the collection, `PREFIX` begins its ids."""
+    """What all records share. `KIND` names the collection, `PREFIX` begins its ids; `NOUN` is what people call one of
+    them, where that is not the collection's name."""
 
     KIND: ClassVar[str] = ""
     PREFIX: ClassVar[str] = ""
+    NOUN: ClassVar[str] = ""
 
     name: str
     stamp: Stamp = Stamp()
+
+    @classmethod
+    def noun(cls) -> str:
+        return cls.NOUN or cls.KIND
 
 
 class Server(Entity, frozen=True, kw_only=True):
@@ -114,6 +120,7 @@ class Virtual(Entity, frozen=True, kw_only=True):
 
     KIND = "virtual"
     PREFIX = "vir"
+    NOUN = "virtual server"
 
     offers: tuple[PicksFrom, ...]
     owner: str | None = None
@@ -159,6 +166,7 @@ class ServiceAccount(Entity, frozen=True, kw_only=True):
 
     KIND = "service"
     PREFIX = "svc"
+    NOUN = "service account"
 
     description: str = ""
     owner: str | None = None

@@ -8,12 +8,24 @@ _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 _QUERY_SAFE = _PATH_SAFE + "?"
 
 
+REMOTE = "it must begin with http:// or https:// and name a host"
+
+
+def is_remote(url: str) -> bool:
+    """Whether it can be the URL of a server: http or https, with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def split(url: str) -> tuple[str, str]:
     """(origin, path with query). Raises ValueError, saying why, for what is no http or https URL, or holds credentials;
     the text does not repeat the URL, which may hold some."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("it must begin with http:// or https:// and name a host")
+        raise ValueError(REMOTE)
     if "@" in parts.netloc:
         raise ValueError("it holds credentials; put them into `headers` as a reference (env:NAME or file:PATH)")
     path = quote(parts.path or "/", safe=_PATH_SAFE)

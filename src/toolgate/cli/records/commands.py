@@ -13,7 +13,7 @@ from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, place
 from toolgate.cli.records import fields
 from toolgate.client.administration import Administration, plain
-from toolgate.model.entities import Entity
+from toolgate.model.entities import Entity, Grant, Key, Server, Virtual
 from toolgate.model.errors import Conflict
 from toolgate.rules.redaction import printable
 
@@ -25,6 +25,8 @@ Filters = Annotated[
 ]
 
 _NARROWEST = 14
+_ALSO_IN_FILES = (Server, Virtual, Grant, Key)
+"""Kinds that a served file may declare without their being shown among the records."""
 
 
 def application() -> typer.Typer:
@@ -78,7 +80,7 @@ def show(value: Entity, output: Form) -> None:
 def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:
     """`list`, `show` and `remove`."""
 
-    @app.command("list", help=f"Lists every {entity.KIND} that you may see.")
+    @app.command("list", help=f"Lists every {entity.noun()} that you may see.")
     def list_(filters: Filters = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         found = run(_listed(entity, filters or [], data_dir))
         if output is not Form.TABLE:
@@ -86,8 +88,10 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
             return
         rows = [[fields.shown(column, plain(one).get(column)) for column in columns] for one in found]
         write_table([column.upper() for column in columns], rows)
+        if not found and entity in _ALSO_IN_FILES:
+            say(f"no {entity.noun()} is among the records; those of a toolgate.yaml stand in that file only")
 
-    @app.command("show", help=f"Shows one {entity.KIND}.")
+    @app.command("show", help=f"Shows one {entity.noun()}.")
     def show_(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         show(run(_got(entity, name, data_dir)), output)
 
@@ -98,18 +102,20 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
 def add_change(app: typer.Typer, entity: type[Entity]) -> None:
     """`set`, for the kinds whose fields are all that there is to them."""
 
-    @app.command("set", help=f"Changes fields of a {entity.KIND}.")
+    @app.command("set", help=f"Changes fields of a {entity.noun()}.")
     def set_(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
-        show(run(change(entity, name, fields.read(entity, given or []), data_dir)), output)
+        if not given:
+            raise typer.BadParameter("say what to change: FIELD=VALUE")
+        show(run(change(entity, name, fields.read(entity, given), data_dir)), output)
 
     _ = set_
 
 
 def _add_removal(app: typer.Typer, entity: type[Entity]) -> None:
-    @app.command("remove", help=f"Removes a {entity.KIND} that nothing refers to.")
+    @app.command("remove", help=f"Removes a {entity.noun()} that nothing refers to.")
     def remove(name: Name, data_dir: DataDirOption = None) -> None:
         run(_removed(entity, name, data_dir))
-        say(f"the {entity.KIND} {name} is removed")
+        say(f"the {entity.noun()} {name} is removed")
 
     _ = remove
 
@@ -117,7 +123,7 @@ def _add_removal(app: typer.Typer, entity: type[Entity]) -> None:
 def add_creation(app: typer.Typer, entity: type[Entity]) -> None:
     """`add`, for the kinds that are made of nothing but their fields."""
 
-    @app.command("add", help=f"Makes a {entity.KIND}.")
+    @app.command("add", help=f"Makes a {entity.noun()}.")
     def add(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         value = fields.made(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
         show(run(created(value, data_dir)), output)
@@ -131,7 +137,7 @@ def complete(entity: type[Entity], values: dict[str, Any]) -> dict[str, Any]:
         field.name for field in msgspec.structs.fields(entity) if field.required and field.name not in ("name", *values)
     ]
     if missing:
-        raise typer.BadParameter(f"a {entity.KIND} needs {' and '.join(f'{name}=...' for name in missing)}")
+        raise typer.BadParameter(f"a {entity.noun()} needs {' and '.join(f'{name}=...' for name in missing)}")
     return values
 
 

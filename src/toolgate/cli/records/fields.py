@@ -41,7 +41,7 @@ def read(entity: type[Entity], given: Sequence[str]) -> dict[str, Any]:
         elif name not in kinds:
             meant = closest(name, kinds)
             findings.append(
-                f"{name[:60]}: a {entity.KIND} has no such field{f' (did you mean {meant}?)' if meant else ''}"
+                f"{name[:60]}: a {entity.noun()} has no such field{f' (did you mean {meant}?)' if meant else ''}"
             )
         else:
             try:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from toolgate.model.declared import Pick, PicksFrom
 from toolgate.model.entities import Acceptance, Secret, Server, Virtual
-from toolgate.rules import globs, headers, lifecycle, plaintext, references
+from toolgate.rules import endpoints, globs, headers, lifecycle, plaintext, references
 from toolgate.rules.facts import Facts, Finding
 from toolgate.rules.names import LABEL, LABEL_RULE, meant
 from toolgate.rules.nesting import too_deep
@@ -81,6 +81,8 @@ def _settings(value: Server, facts: Facts) -> Iterator[Finding]:
         is_literal = isinstance(setting, str) and references.find(setting) is None
         if is_literal and _PATHS.fullmatch(name) and not _is_absolute(setting):
             yield f"settings.{name}", "expected an absolute path: there is no file that it could be relative to"
+        if is_literal and name == "url" and not endpoints.is_remote(setting):
+            yield f"settings.{name}", endpoints.REMOTE
     if not flawed:
         for path, reason in facts.judge_settings(value.kind, value.settings):
             inner = path.removeprefix("$").removeprefix(".")

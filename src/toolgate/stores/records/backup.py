@@ -221,7 +221,9 @@ def _failures(file: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigError((f"{error.filename or file}: {error.strerror or type(error).__name__}",)) from None
+        # What we made beside the file has a name that says nothing to anybody.
+        told = file if error.filename is None or Path(error.filename).parent == file.parent else error.filename
+        raise ConfigError((f"{told}: {error.strerror or type(error).__name__}",)) from None
     except (tarfile.TarError, KeyError, msgspec.MsgspecError):
         raise ConfigError((f"{file}: is no backup of Toolgate, or damaged",)) from None
 

@@ -100,7 +100,7 @@ class RecordsTransaction:
         async with self._step():
             row = await self._row(entity.KIND, name)
             if row is None:
-                raise Conflict(f"there is no {entity.KIND} {name!r}: it was removed, or never made")
+                raise Conflict(f"there is no {entity.noun()} {name!r}: it was removed, or never made")
             _judge(entity.KIND, name, row, expected, "")
             await self._connection.execute(delete(RECORD).where(*_same(row)))
             await self._tell(entity.KIND, row.id, name, before=row.body, after=None)
