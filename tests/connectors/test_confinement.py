@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,13 +15,13 @@ from hypothesis import strategies as st
 
 from tests.connectors.replay import TOKEN, Play, Replay, playing
 from tests.connectors.samples import shop, written
-from tests.connectors.serving import serving, toolbox
+from tests.connectors.serving import github, serving, toolbox
 from tests.ports.speaking import ALL, spec
 from toolgate.model.errors import ConfigError, UpstreamError, UpstreamFailed
 from toolgate.upstreams import connector
-from toolgate.upstreams.connector.building import built
+from toolgate.upstreams.connector.building import Built, built
 from toolgate.upstreams.connector.format import Param, Request
-from toolgate.upstreams.connector.sending import base_of
+from toolgate.upstreams.connector.sending import Sender, base_of
 from toolgate.upstreams.connector.trouble import Trouble
 
 pytestmark = pytest.mark.promise("connectors.confined")
@@ -61,6 +62,22 @@ def test_a_path_of_many_segments_never_leaves_its_place(text: str):
     assert segments[-1] == "parts"
     assert not {"", ".", ".."} & set(segments[1:])
     assert urlsplit(f"https://x.example{target}").path == target
+
+
+def test_a_path_that_is_written_to_lead_elsewhere_is_refused():
+    with pytest.raises(Trouble, match="leads elsewhere"):
+        built(Request("GET", "/a/../{id}"), ONE, {"id": "b"}, {})
+
+
+@pytest.mark.parametrize("target", ["@evil.example/", ":1/", "x", "/a/../b", ".evil.example/"])
+async def test_the_last_look_before_it_goes_out_sees_what_all_others_missed(tmp_path: Path, target: str):
+    box = toolbox(tmp_path)
+    base = base_of(github(), {"base_url": "http://127.0.0.1:1"})
+    route = box.http.route(base.origin, server="it", limit=1000)
+    sender = Sender("it", github(), base, route, box.clock, (), 5.0)
+    with pytest.raises(Trouble, match="would lead elsewhere"):
+        await sender.send(Built("GET", target, (), b""), idempotent=True, deadline=time.perf_counter() + 5)
+    await route.close()
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -47,6 +47,10 @@ def test_a_place_is_told_with_its_line_and_its_key(tmp_path: Path):
         ("a: 1\nb: 2\na: 3\n", "shop/connector.yaml:3: a: this key stands twice"),
         ("a: !!python/object:os.system {}\n", "this is not YAML"),
         ("connector: v2\n", "shop/connector.yaml:1: connector: invalid enum value 'v2'"),
+        (
+            "connector: v1\ndescripton: x\n",
+            "yaml:2: descripton: is not known here (did you mean `description`?)",
+        ),
         ("connector: v1\n", "missing required field `id`"),
         ("- 1\n", "expected `object`"),
     ],
@@ -134,7 +138,7 @@ LINTS: list[tuple[Callable[[dict[str, Any]], None], str]] = [
     (put("tools", 6, "steps", 1, "id", "one"), "steps[1].id: one is taken"),
     (put("tools", 6, "steps", 0, "request", WRITES), "only the last step may write"),
     (add(tool("search_all")), "tools[7]: a list needs `paginate: true`"),
-    (add(tool("a", surprise=1)), "tools[7]: object contains unknown field `surprise`"),
+    (add(tool("a", surprise=1)), "tools[7].surprise: is not known here"),
 ]
 
 

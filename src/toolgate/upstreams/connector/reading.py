@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ import yaml
 
 import toolgate
 from toolgate.model.errors import ConfigError
+from toolgate.rules.names import meant
+from toolgate.upstreams.connector import format as format_
 from toolgate.upstreams.connector import linting
 from toolgate.upstreams.connector.format import Connector
 
@@ -19,6 +21,7 @@ INCLUDED = Path(toolgate.__file__).parent / "connectors"
 MOST_BYTES = 512 * 1024
 
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Part = str | int
@@ -101,6 +104,7 @@ def _pinpointed(loaded: Any, error: msgspec.ValidationError) -> tuple[str, Path_
     """The reason and the exact place. msgspec writes `[...]` for a key of a mapping: each key is then tried alone."""
     reason, _, path = str(error).partition(" - at `$")
     place: list[Part] = []
+    unknown = _UNKNOWN.search(reason)
     for found in _PART.finditer(path.removesuffix("`")):
         if found[1] is not None:
             place.append(found[1])
@@ -111,7 +115,16 @@ def _pinpointed(loaded: Any, error: msgspec.ValidationError) -> tuple[str, Path_
             if key is None:
                 break
             place.append(key)
+    if unknown is not None:
+        return f"is not known here{meant(unknown[1], _keys())}", (*place, unknown[1])
     return reason, tuple(place)
+
+
+@cache
+def _keys() -> frozenset[str]:
+    """Every key that the format has anywhere."""
+    parts = [value for value in vars(format_).values() if isinstance(value, type) and issubclass(value, msgspec.Struct)]
+    return frozenset(field.encode_name for part in parts for field in msgspec.structs.fields(part))
 
 
 def _guilty(loaded: Any, place: Path_, said: str) -> str | None:

@@ -1,11 +1,13 @@
 """What `toolgate.yaml` may say of a connector."""
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from toolgate.model.errors import ConfigError
 from toolgate.rules.names import meant
-from toolgate.upstreams.connector.reading import included
+from toolgate.upstreams.connector.reading import included, read
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,6 +15,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `auth` chooses among the ways to sign in; the first one unless given. `credentials` are its fields, secrets by
     reference; `token` stands for the field of that name. `tools` are globs. `read_only` offers only tools that read.
+    One of your own is read when these are: what is wrong with it is told then.
+
     `allow` narrows by the connector's constraints, each to globs. `result_bytes` is the most bytes of one result.
     `private` lets the product be in your own network. `ca_file` is a PEM bundle to trust instead of the system's.
     """
@@ -39,6 +43,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"connector {self.connector!r} is not known; known are {', '.join(known)}{hint}")
         if self.token is not None and "token" in self.credentials:
             raise ValueError("`token` stands twice: here and in `credentials`")
+        if self.path is not None:
+            try:
+                read(Path(self.path))
+            except ConfigError as error:
+                raise ValueError("; ".join(error.findings)) from None
         empty = next((name for name, globs in self.allow.items() if not globs), None)
         if empty is not None:
             raise ValueError(f"allow.{empty} is empty: name what is allowed, or leave it out")
