@@ -16,7 +16,7 @@ from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.rules.directory import Directory, own_holding
 from toolgate.rules.keyholders import capped, holdings_of_key, narrowness
 from toolgate.rules.permissions import PERMISSIONS, ROLES, Holding, may
-from toolgate.rules.rising import rises
+from toolgate.rules.rising import rise_steps, rises
 from toolgate.rules.scopes import of_scope
 
 
@@ -227,7 +227,9 @@ def _everybody(directory: Directory) -> dict[str, tuple[Holding, ...]]:
 def test_whatever_is_changed_nobody_rises_above_the_one_who_changes(before: Directory, change: Entity, actor: str):
     after = before.with_(change)
     own = (own_holding(actor), *before.holdings_of(actor))
-    assume(not list(rises(before, after, own, actor, NOW)))
+    found = list(rises(before, after, own, actor, NOW))
+    assert [one for one in rise_steps(before, after, own, actor, NOW, change) if one is not None] == found
+    assume(not found)
     had = _everybody(before)
     for moment in (NOW, 199.0, 299.0, 1e9):
         for subject, holdings in _everybody(after).items():
@@ -240,3 +242,14 @@ def test_whatever_is_changed_nobody_rises_above_the_one_who_changes(before: Dire
             for permission, place in gained:
                 fresh = place.startswith("team:") and place.removeprefix("team:") not in before.teams
                 assert fresh or may(own, permission, of_scope(before, place), moment), (subject, permission, place)
+
+
+def test_what_is_looked_at_for_a_change_does_not_grow_with_what_it_cannot_concern():
+    """A plan of many keys holds up every other change while it is judged."""
+    people = [User(name=f"p{number}") for number in range(50)]
+    keys = [key(f"k{number}", f"user:p{number % 50}") for number in range(200)]
+    before = Directory([*people, *keys])
+    own = (own_holding("user:p0"),)
+    for changed, looked_at in ((key("new", "user:p0"), 1), (User(name="p1", display="x"), 1 + 4)):
+        steps = list(rise_steps(before, before.with_(changed), own, "user:p0", NOW, changed))
+        assert steps == [None] * looked_at

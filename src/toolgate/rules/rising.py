@@ -34,10 +34,17 @@ def rises(before: Directory, after: Directory, actor: Sequence[Holding], subject
 
 
 def rise_steps(
-    before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float
+    before: Directory,
+    after: Directory,
+    actor: Sequence[Holding],
+    subject: str,
+    now: float,
+    changed: Entity | None = None,
 ) -> Iterator[Rise | None]:
-    """The same, with None after each person, account and key that was looked at, so that others get their turn."""
-    for gains in _gains(before, after, actor, subject, now):
+    """The same, with None after each person, account and key that was looked at, so that others get their turn. Where
+    `changed` is all that is different, only those are looked at that it can give something: many changes in one plan
+    must not take the square of their number."""
+    for gains in _gains(before, after, actor, subject, now, changed):
         for name, gained in gains:
             yield from _rises(before, after, actor, name, gained, now)
         yield None
@@ -64,13 +71,18 @@ def _scopes(before: Directory, after: Directory, scope: str) -> tuple[str, ...]:
 
 
 def _gains(
-    before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float
+    before: Directory,
+    after: Directory,
+    actor: Sequence[Holding],
+    subject: str,
+    now: float,
+    changed: Entity | None = None,
 ) -> Iterator[Iterator[tuple[str, Holding]]]:
     """What each gains, one after the other."""
-    accounts = [f"user:{name}" for name in after.all(User)] + [f"service:{name}" for name in after.all(ServiceAccount)]
+    accounts, keys = _concerned(after, changed)
     for account in accounts:
         yield _new(account, before.holdings_of(account), after.holdings_of(account))
-    for key in after.all(Key).values():
+    for key in keys:
         known = before.get(Key, key.name)
         if known is None or known.digest != key.digest:
             # Whoever makes a secret for somebody else can act as that one.
@@ -78,6 +90,19 @@ def _gains(
         else:
             had = _power(before, known, now)
         yield _new(f"key:{key.name}", had, _power(after, key, now))
+
+
+def _concerned(after: Directory, changed: Entity | None) -> tuple[list[str], list[Key]]:
+    """Whose holdings may depend on what changed: those of a key on nothing else's, those of a person or account on its
+    own, and with it those of its keys. Teams, roles, bindings and groups may concern everybody."""
+    keys = after.all(Key)
+    if isinstance(changed, Key):
+        return [], [keys[changed.name]]
+    if isinstance(changed, (User, ServiceAccount)):
+        account = f"{'user' if isinstance(changed, User) else 'service'}:{changed.name}"
+        return [account], [key for key in keys.values() if key.owner == account]
+    accounts = [f"user:{name}" for name in after.all(User)] + [f"service:{name}" for name in after.all(ServiceAccount)]
+    return accounts, list(keys.values())
 
 
 def _power(directory: Directory, key: Key, now: float) -> tuple[Holding, ...]:
