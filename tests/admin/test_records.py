@@ -166,6 +166,8 @@ async def test_a_key_is_shown_once_and_its_digest_never(site: Site):
         after = next(one for one in (await site.records.load())[1] if isinstance(one, Key))
         assert after.digest == stored.digest
         assert (await api.revoke("laptop")).revoked
+        with pytest.raises(Refused, match="was revoked, which is for ever"):
+            await api.rotate("laptop", version=4)
 
 
 @pytest.mark.promise("api.taken-names")

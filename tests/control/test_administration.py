@@ -133,6 +133,17 @@ async def test_lists_are_filtered_by_fields(acme: Company):
         await names(settings="x")
 
 
+async def test_a_filter_says_yes_and_no_as_people_do(acme: Company):
+    await acme.add(User(name="gone", active=False))
+
+    async def names(active: str) -> set[str]:
+        return {one.name for one in (await acme.administration.list(LOCAL, User, filters={"active": active}))[0]}
+
+    assert await names("no") == await names("false") == {"gone"}
+    assert await names("yes") == await names("true") != set()
+    assert await names("maybe") == set()
+
+
 @pytest.mark.promise("control.managed")
 async def test_what_a_source_manages_is_changed_there_only(acme: Company):
     admin = acme.administration

@@ -139,6 +139,8 @@ WRONG: list[tuple[Entity, str, str]] = [
     (server("s", settings={"url": "https://x.example", "ur": 1}), "settings.ur", "did you mean `url`?"),
     (server("s", settings={}), "settings", "`url` is missing"),
     (server("s", settings={"url": 7}), "settings.url", "expected a text"),
+    (server("s", settings={"url": "x.example/mcp"}), "settings.url", "must begin with http:// or https://"),
+    (server("s", settings={"url": "ftp://x.example"}), "settings.url", "must begin with http:// or https://"),
     (server("s", settings={"url": "https://me:pw@x.example"}), "settings.url", "user name or password"),
     (server("s", settings={"url": "https://x.example?api_key=abc"}), "settings.url", "must not hold a secret"),
     (server("s", settings={"url": "https://x.example", "ca_file": "ca.pem"}), "settings.ca_file", "absolute path"),

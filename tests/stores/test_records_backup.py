@@ -144,6 +144,14 @@ async def test_secrets_that_change_meanwhile_are_noticed(place: Place, data: Pat
     assert not (tmp_path / "b").exists()
 
 
+async def test_where_a_backup_cannot_be_written_its_own_name_is_told(place: Place, data: Path, tmp_path: Path):
+    async with place.open():
+        pass
+    with pytest.raises(ConfigError) as refused:
+        make(data, tmp_path / "nowhere" / "b")
+    assert refused.value.findings == (f"{tmp_path / 'nowhere' / 'b'}: No such file or directory",)
+
+
 async def test_a_backup_replaces_no_file(place: Place, data: Path, tmp_path: Path):
     async with place.open():
         pass

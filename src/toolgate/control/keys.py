@@ -7,6 +7,7 @@ import msgspec
 from toolgate.control.administration import Administration
 from toolgate.control.repeating import Repeat
 from toolgate.model.entities import Key
+from toolgate.model.errors import Refused
 from toolgate.model.identity import Principal
 from toolgate.rules import keys
 
@@ -36,10 +37,15 @@ class Keys:
         return Minted(await self._administration.create(actor, made, request=request, repeat=repeat), clear)
 
     async def rotate(self, actor: Principal, name: str, *, expected: int, request: str = "") -> Minted:
-        """Another secret for the same key: the one before is refused from the next call on. A revoked key stays so."""
+        """Another secret for the same key: the one before is refused from the next call on.
+
+        Raises Refused for a revoked key, which would stay so.
+        """
         clear, digest = self._new()
         # Read beside the transaction: `expected` makes sure that it is still the same then.
         known = await self._administration.get(actor, Key, name)
+        if known.revoked:
+            raise Refused((("revoked", f"the key {name!r} was revoked, which is for ever: make another"),))
         changed = msgspec.structs.replace(known, digest=digest)
         return Minted(await self._administration.replace(actor, changed, expected=expected, request=request), clear)
 

@@ -64,10 +64,13 @@ def secret(value: Secret, facts: Facts) -> Iterator[Finding]:
         yield "", "is not sealed: a secret is set by its own use case"
 
 
+_SUBJECTS = ("user", "service", "key", "team", "role")
+
+
 def grant(value: Grant, facts: Facts) -> Iterator[Finding]:
     yield from fields.name(value)
     if value.subject != EVERYONE:
-        yield from fields.subject("subject", value.subject, ("user", "service", "key", "team", "role"), facts)
+        yield from fields.subject("subject", value.subject, _SUBJECTS, facts, EVERYONE)
     yield from fields.prose("reason", value.reason)
     yield from fields.expires(value, facts)
     yield from fields.labels("tags", value.tags)

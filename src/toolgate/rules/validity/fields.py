@@ -72,11 +72,11 @@ def team(path: str, given: str | None, facts: Facts) -> Iterator[Finding]:
         yield path, f"there is no team of this name{meant(given, facts.directory.teams)}"
 
 
-def subject(path: str, given: str, kinds: Sequence[str], facts: Facts) -> Iterator[Finding]:
-    """`kind:NAME` of something that is there. `kinds` are those that may stand here."""
+def subject(path: str, given: str, kinds: Sequence[str], facts: Facts, *words: str) -> Iterator[Finding]:
+    """`kind:NAME` of something that is there. `kinds` are those that may stand here, `words` what may as well."""
     kind, colon, named = given.partition(":")
     if not colon or kind not in kinds:
-        yield path, f"expected {', '.join(f'{one}:NAME' for one in kinds)}"
+        yield path, f"expected {', '.join((*(f'{one}:NAME' for one in kinds), *words))}"
     elif kind == "group":
         if not GROUP.fullmatch(named):
             yield path, GROUP_RULE
