@@ -1,7 +1,8 @@
 """What a model may give to a tool: the input schema, and values held to it, with reasons that a model can act on."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from toolgate.rules import patterns
@@ -108,9 +109,15 @@ def _flaw_of_text(param: Param, value: str) -> str | None:
         return f"must not be empty{_about(param)}"
     if "\0" in value:
         return "holds a NUL character"
-    if param.pattern is not None and not patterns.searches(f"^(?:{param.pattern})$")(value):
+    if param.pattern is not None and not _whole(param.pattern)(value):
         return f"does not have the form {param.pattern}"
     return None
+
+
+@lru_cache(maxsize=1024)
+def _whole(pattern: str) -> Callable[[str], bool]:
+    """Whether a whole text has this form; made once for each pattern."""
+    return patterns.searches(f"^(?:{pattern})$")
 
 
 def _flaw_of_list(param: Param, value: list[Any]) -> str | None:
