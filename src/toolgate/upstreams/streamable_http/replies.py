@@ -38,6 +38,17 @@ class Bounds(msgspec.Struct, frozen=True):
     pace: Pace
 
 
+def whole(answer: HttpAnswer, request_id: int, server: str) -> jsonrpc.Message | None:
+    """The response where it came in one piece, as most do: without waiting. None where `response` is needed. Raises
+    UpstreamFailed for what is no valid answer."""
+    if answer.status != 200 or not answer.headers.get("content-type", "").startswith("application/json"):
+        return None
+    message = decode(answer.body, server)
+    check_id(message, request_id, server)
+    answer.close()
+    return message
+
+
 async def response(
     answer: HttpAnswer, request_id: int, server: str, bounds: Bounds, heard: OnMessage
 ) -> jsonrpc.Message:
@@ -45,14 +56,14 @@ async def response(
 
     Raises UpstreamFailed for what is no valid answer, Broken for a stream that ended early.
     """
+    found = whole(answer, request_id, server)
+    if found is not None:
+        return found
     kind = answer.headers.get("content-type", "")
     if kind.startswith("text/event-stream") and answer.status == 200:
         return await _streamed(answer, request_id, server, bounds, heard)
     if kind.startswith("application/json"):
         message = decode(answer.body, server)
-        if answer.status == 200:
-            check_id(message, request_id, server)
-            return message
         if isinstance(message.error, msgspec.Raw):
             return message
     raise refused(answer, server)

@@ -76,22 +76,14 @@ class Session:
         token = None if out.envelope.progress_token is None else request_id
         body = southbound.legacy_request(out, request_id, token, self.introduction.version)
 
-        asked: list[asyncio.Task[None]] = []
-
-        def heard(message: jsonrpc.Message) -> None:
-            question = self._heard(message, out, caller, token)
-            if question is not None:
-                asked.append(question)
-
         try:
             answer = await self._post(body, idempotent=METHODS[out.method].safe)
-            message = await self._complete(answer, request_id, heard)
+            message = replies.whole(answer, request_id, self._server)
+            if message is None:
+                message = await self._told(answer, request_id, out, caller, token)
         except asyncio.CancelledError:
             self._beside(self._cancel(request_id))
             raise
-        finally:
-            for question in asked:  # whose call has ended, nobody waits for
-                question.cancel()
         return southbound.outcome(message, out, Era.LEGACY, self.introduction.server_info)
 
     async def ask(self, method: str, params: Fields) -> jsonrpc.Message:
@@ -139,6 +131,23 @@ class Session:
             with suppress(Fault, TimeoutError):
                 async with asyncio.timeout(_FAREWELL):
                     (await self._route.send("DELETE", self._path, (), prepared=self._prepared)).close()
+
+    async def _told(
+        self, answer: HttpAnswer, request_id: int, out: Outbound, caller: Caller, token: int | None
+    ) -> jsonrpc.Message:
+        """The response, after whatever the server says to the caller before it."""
+        asked: list[asyncio.Task[None]] = []
+
+        def heard(message: jsonrpc.Message) -> None:
+            question = self._heard(message, out, caller, token)
+            if question is not None:
+                asked.append(question)
+
+        try:
+            return await self._complete(answer, request_id, heard)
+        finally:
+            for question in asked:  # whose call has ended, nobody waits for
+                question.cancel()
 
     async def _complete(self, answer: HttpAnswer, request_id: int, heard: replies.OnMessage) -> jsonrpc.Message:
         """The response, resumed by GET where the server hung up before it (SPEC-DIGEST 3, resumption). A server may do
@@ -248,8 +257,8 @@ class Session:
         task.add_done_callback(self._aside.discard)
         return task
 
-    async def _post(self, body: bytes, *, idempotent: bool = False) -> HttpAnswer:
-        return await self._route.send("POST", self._path, (), body, prepared=self._prepared, idempotent=idempotent)
+    def _post(self, body: bytes, *, idempotent: bool = False) -> Coroutine[Any, Any, HttpAnswer]:
+        return self._route.send("POST", self._path, (), body, prepared=self._prepared, idempotent=idempotent)
 
     async def _get(self, last_event: str | None) -> HttpAnswer:
         headers = () if last_event is None else (("Last-Event-ID", last_event),)
