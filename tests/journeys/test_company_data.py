@@ -109,6 +109,7 @@ def _text(answer: Any) -> str:
     return "\n".join(block.text for block in answer.content)
 
 
+@pytest.mark.promise("sql.named")
 @pytest.mark.parametrize("mode", MODES)
 async def test_documents_and_a_database_in_one_place(gateway: Gateway, database: Pg, mode: str):
     async with sdk(gateway.endpoint("desk"), gateway.keys["jane"], mode) as client:

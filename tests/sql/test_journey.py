@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from tests.documents.making import headings, pdf, word
 from tests.files.test_journey import over_stdio, serving_up
 from tests.journeys.clients import sdk
 from tests.journeys.terminal import command, surroundings
@@ -120,42 +119,6 @@ async def test_a_sales_schema_behind_keys(place: Place, tmp_path: Path, mode: st
             assert "set_amount" not in {tool.name for tool in (await client.list_tools()).tools}
     assert await place.run("SELECT amount::text FROM orders ORDER BY id") == [("99.50",), ("250.00",), ("5.00",)]
     assert PASSWORD not in gateway.log.text()
-
-
-@pytest.mark.promise("sql.named")
-@pytest.mark.parametrize("place", ["postgres"], indirect=True)
-@pytest.mark.parametrize("mode", MODES)
-async def test_papers_and_sales_behind_one_virtual_server(place: Place, tmp_path: Path, mode: str):
-    assert isinstance(place, Pg)
-    papers = tmp_path / "papers"
-    papers.mkdir()
-    (papers / "terms.pdf").write_bytes(pdf(["Cover", "Delivery", "Payment within 30 days"]))
-    (papers / "prices.docx").write_bytes(word(headings))
-    (papers / "today.log").write_text("09:00 started\n09:01 order 12 was paid\n")
-    offers = [
-        {"server": "papers", "tools": ["search_files", "read_document"]},
-        {"server": "sales", "tools": ["describe_table", "run_sql_query", "my_orders"]},
-    ]
-    declared = {
-        "servers": {"sales": _sales(place), "papers": {"kind": "filesystem", "roots": [{"path": str(papers)}]}},
-        "virtual": {"desk": {"offers": offers}},
-        "grants": [{"key": "jane", "allow": {"servers": ["desk"], "tools": ["*"]}}, {"key": "local", "allow": ALL}],
-    }
-    with toolgate(tmp_path, declared, ("jane",)) as gateway:
-        async with sdk(gateway.endpoint("desk"), gateway.keys["jane"], mode) as client:
-            found = await client.call_tool("search_files", {"text": "order 12"})
-            assert "today.log" in str(found.content)
-            page = await client.call_tool("read_document", {"path": "terms.pdf", "pages": "3"})
-            assert "Payment within 30 days" in str(page.content)
-            assert "Delivery" not in str(page.content)
-            assert (await _said(client, "describe_table", table="customers"))["comment"] == "Who buys"
-            counted = await _said(
-                client, "run_sql_query", sql="SELECT rep, COUNT(*) FROM orders GROUP BY rep ORDER BY rep"
-            )
-            assert counted["rows"] == [["jane", 2], ["joe", 1]]
-            assert (await _said(client, "my_orders"))["rows"] == [[10, 99.5], [12, 1000.01]]
-            said = await _said(client, "run_sql_query", error=True, sql="DELETE FROM orders WHERE id = 12")
-            assert "data is changed by named queries only" in said or "only queries" in said
 
 
 @pytest.mark.promise("sql.alone")
