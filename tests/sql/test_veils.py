@@ -153,6 +153,16 @@ async def test_a_with_of_another_spelling_opens_no_table_that_is_kept_back(place
             assert result["structuredContent"]["rows"] == [[7]], result
 
 
+async def test_a_named_query_means_the_table_or_the_with_and_says_which(place: Place):
+    same = query("WITH orders AS (SELECT * FROM orders WHERE id < 12) SELECT id FROM orders ORDER BY id")
+    async with opened(place, **VEILS, queries={"same": same}) as server:
+        assert body(await called(server, "same", JANE))["structuredContent"]["rows"] == [[10]]
+    other = query("WITH ORDERS AS (SELECT 7 AS id) SELECT id FROM orders")
+    async with opened(place, **VEILS, queries={"other": other}) as server:
+        with pytest.raises(UpstreamFailed, match="a table is called alike"):
+            await server.discover(ALL)
+
+
 @pytest.mark.promise("sql.veils")
 async def test_a_table_after_in_is_not_seen_as_it_is(place: Place):
     """SQLite compares with a whole table that is only named: with everything in it."""

@@ -24,6 +24,8 @@ def veiled(tree: exp.Expr, schema: Schema, speech: Speech, *, free: bool) -> tup
             continue
         cte = _cte(node)
         if cte is not None:
+            if node.name != cte.alias and _looked_up(node, schema, speech) is not None:
+                raise Trouble(f"WITH {cte.alias}: a table is called alike: choose another name")
             _spell_alike(node, cte)
             continue
         table = _looked_up(node, schema, speech)
