@@ -241,7 +241,7 @@ async def test_moving_a_directory_changes_no_rule_for_what_lies_in_it(root: Path
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text("x")
     before = tree(root)
-    more = {"denied": ("/team/private",), "protected": ("team/**/deploy.yml",)}
+    more: dict[str, Any] = {"denied": ("/team/private",), "protected": ("team/**/deploy.yml",)}
     async with serving(root, data=tmp_path / "data", delete="trash", **more) as server:
         assert "denied" in await server.wrong("read_file", path="team/private/plan.txt")
         for path in ("team", "team/ci"):
