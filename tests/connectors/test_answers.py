@@ -140,9 +140,10 @@ async def test_a_body_that_is_no_error_object_does_no_harm(tmp_path: Path):
         for body in (b"<html>nope</html>", b"", b"[1]", b'{"message": 3, "errors": "x"}', b"\xff"):
             served.replay.plays.append(Play(422, body))
             assert "invalid (status 422): check the arguments" in await served.wrong("get_me")
-        served.replay.plays.append(Play(200, b"<html>"))
-        with pytest.raises(UpstreamFailed, match="not JSON"):
-            await served.call("get_me")
+        for body in (b"<html>", b"[" * 5000 + b"]" * 5000, b'{"a":' * 900 + b"1" + b"}" * 900):
+            served.replay.plays.append(Play(200, body))
+            with pytest.raises(UpstreamFailed, match="not JSON"):
+                await served.call("get_me")
         served.replay.plays.append(Play(200, {"a": 1}))
         with pytest.raises(UpstreamFailed, match="holds no list"):
             await served.call("list_commits", **REPO)

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from toolgate.model.errors import ParseFailed
+from toolgate.protocol import jsonrpc
 from toolgate.rules.redaction import printable, redacted
 from toolgate.upstreams.connector import expressions
 from toolgate.upstreams.connector.format import Connector
@@ -40,11 +42,12 @@ class Reply:
 
     @property
     def data(self) -> Any:
-        """The body as JSON; None where it is none."""
+        """The body as JSON; None where it is none, or nested so deep that nobody means it."""
         if self._decoded is UNTOLD:
             try:
+                jsonrpc.check_depth(self.body)
                 self._decoded = msgspec.json.decode(self.body) if self.body else None
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, ParseFailed):
                 self._decoded = None
         return self._decoded
 
