@@ -1,11 +1,13 @@
 """What people type for records on the command line: values with units and dates, and what is said of wrong ones."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from toolgate.cli.records import fields
-from toolgate.cli.records.server import told
+from toolgate.cli.records.server import chosen, told
 from toolgate.model.entities import Entity, Grant, Key, Server, Virtual
 from toolgate.model.errors import ConfigError
 from toolgate.rules.linting import Lint, Severity
@@ -103,3 +105,17 @@ def test_what_is_wrong_in_many_places_is_one_line_that_names_them() -> None:
         "note: too many (server-tools)",
     ]
     assert told(lints, 1)[0] == "warning: add.a and 2 more: has none (parameter-description)"
+
+
+def test_a_file_that_is_here_is_named_by_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "orders.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert chosen(None, None, "orders.py:server")["settings"] == {"object": f"{tmp_path.resolve()}/orders.py:server"}
+    for elsewhere in ("package.module:server", "other.py:server", "orders.py", "/srv/orders.py:server"):
+        assert chosen(None, None, elsewhere)["settings"] == {"object": elsewhere}
+
+
+def test_a_command_that_is_not_closed_is_wrong_usage() -> None:
+    assert chosen(None, "run 'a b'", None)["settings"] == {"command": ["run", "a b"]}
+    with pytest.raises(typer.BadParameter, match="no closing quotation"):
+        chosen(None, "run 'a b", None)

@@ -90,7 +90,7 @@ class Servers:
             discovery, unreached = await self._asked(draft)
         lints = () if discovery is None else lint(discovery, value.overrides, await self._names(actor))
         if unreached and state is ServerState.LIVE:
-            step = "see that it runs and that its settings are right, or register it as a draft"
+            step = "until that is mended, register it as a draft"
             raise Refused((("state", f"what cannot be reached is not made live: {unreached}: {step}"),))
         if state is None:
             flawed = bool(unreached) or any(one.severity is Severity.ERROR for one in lints)

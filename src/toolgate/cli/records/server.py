@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -53,7 +54,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
-    values = {"name": name, **_what(url, command, python), **fields.read(Server, given or [])}
+    values = {"name": name, **chosen(url, command, python), **fields.read(Server, given or [])}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
@@ -88,7 +89,8 @@ add_states(app, Server)
 add_health(app)
 
 
-def _what(url: str | None, command: str | None, python: str | None) -> dict[str, Any]:
+def chosen(url: str | None, command: str | None, python: str | None) -> dict[str, Any]:
+    """Kind and settings of the one that was given. Raises typer.BadParameter."""
     if sum(one is not None for one in (url, command, python)) != 1:
         raise typer.BadParameter("give one of a URL, --command and --python")
     if url is not None:
@@ -99,7 +101,14 @@ def _what(url: str | None, command: str | None, python: str | None) -> dict[str,
         except ValueError as error:
             raise typer.BadParameter(f"--command: {str(error).lower()} in {command[:80]!r}") from None
         return {"kind": "stdio", "settings": {"command": words}}
-    return {"kind": "python", "settings": {"object": python}}
+    return {"kind": "python", "settings": {"object": _absolute(python or "")}}
+
+
+def _absolute(place: str) -> str:
+    """A file that is here by its whole path: the gateway may run in another directory, and later in yet another."""
+    file, colon, name = place.rpartition(":")
+    here = colon and file.endswith(".py") and Path(file).is_file()
+    return f"{Path(file).resolve()}:{name}" if here else place
 
 
 def _say(name: str, attempt: Attempt, *, registered: bool) -> None:
