@@ -67,9 +67,9 @@ def toolbox(data: Path) -> Toolbox:
 
 @asynccontextmanager
 async def serving(data: Path, replay: Replay, *, timeout: float = 20.0, **members: Any) -> AsyncGenerator[Serving]:
-    """GitHub's connector, unless `path` names another, against the replay."""
+    """GitHub's connector, unless `connector` or `path` names another, against the replay."""
     async with playing(replay):
-        given = {} if "path" in members else {"connector": "github"}
+        given: dict[str, Any] = {} if "path" in members else {"connector": "github"}
         given |= {"token": "env:THE_TOKEN", "private": True, "variables": {"base_url": replay.url}}
         size = {"max_bytes": members.pop("max_bytes")} if "max_bytes" in members else {}
         settings = connector.Settings(**{**given, **members})
