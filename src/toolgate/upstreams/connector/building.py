@@ -4,8 +4,9 @@ change the host, end a header, or begin another parameter."""
 import base64
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -30,10 +31,11 @@ class Built(msgspec.Struct, frozen=True):
 
 
 def built(
-    request: Request, params: Mapping[str, Param], values: Mapping[str, Any], more: Mapping[str, str], base: str = ""
-) -> Built:
-    """`values` are accepted already; `more` are parameters of the query that the pagination adds. `base` is the path of
-    the base URL. Raises Trouble for what cannot be put where it belongs."""
+    request: Request, params: Mapping[str, Param], values: Mapping[str, Any], more: Mapping[str, Any], base: str = "",
+    *, more_in: Literal["query", "body"] = "query",
+) -> Built:  # fmt: skip
+    """`values` are accepted already; `more` are parameters of the query, or members of the body, that the pagination
+    adds. `base` is the path of the base URL. Raises Trouble for what cannot be put where it belongs."""
     query: list[tuple[str, str]] = []
     headers = list(request.headers.items())
     body: dict[str, Any] = {}
@@ -47,8 +49,12 @@ def built(
         elif param.place == "header":
             headers.append((param.to or name, _header(name, value)))
         elif request.body is not None:
-            _put(body, (param.to or name).split("."), value)
-    query = [(name, value) for name, value in query if name not in more] + list(more.items())
+            _put(name, body, (param.to or name).split("."), value)
+    if more_in == "body":
+        for name, value in more.items():
+            _put(name, body, name.split("."), value)
+    else:
+        query = [(name, value) for name, value in query if name not in more] + list(more.items())
     path = base + _path(request, params, values)
     target = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
     if request.body is None:
@@ -135,7 +141,30 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _put(body: dict[str, Any], path: Sequence[str], value: Any) -> None:
-    for part in path[:-1]:
-        body = body.setdefault(part, {})
-    body[path[-1]] = value
+def _put(name: str, body: Any, path: Sequence[str], value: Any) -> None:
+    """Puts a value where the path says; a number in it is a place in a list. What an argument gave is copied on the
+    way, so that arguments stay as they are."""
+    for position, part in enumerate(path):
+        last = position == len(path) - 1
+        child = value if last else _child(body, part, path[position + 1])
+        if isinstance(body, list) and part.isdigit():
+            members = cast("list[Any]", body)
+            members.extend({} for _ in range(int(part) + 1 - len(members)))
+            members[int(part)] = child
+        elif isinstance(body, dict) and not part.isdigit():
+            body[part] = child
+        else:
+            raise Trouble(f"{name}: stands where another argument has put something else")
+        body = child
+
+
+def _child(body: Any, part: str, onward: str) -> Any:
+    """What is there already, copied, or a new container for what comes next."""
+    found: Any = None
+    if isinstance(body, dict):
+        found = cast("dict[str, Any]", body).get(part)
+    elif isinstance(body, list) and part.isdigit() and int(part) < len(cast("list[Any]", body)):
+        found = cast("list[Any]", body)[int(part)]
+    if found is None:
+        return [] if onward.isdigit() else {}
+    return copy(found)

@@ -99,11 +99,13 @@ class Errors(_Value, frozen=True):
 class Pagination(_Value, frozen=True):
     """How a list goes on. `size_param` asks for a number of rows. `position_params` are the query parameters that say
     where: one for `page`, `offset` and `cursor`; for `link_header` those that are taken out of the link `rel="next"`.
-    `next_cursor` is JMESPath to the next cursor. `rows` is JMESPath to the rows of an answer."""
+    `next_cursor` is JMESPath to the next cursor. `rows` is JMESPath to the rows of an answer. `in: body` is for
+    products that take all this in a JSON body."""
 
     style: Style
     size_param: str
     position_params: tuple[str, ...]
+    place: Literal["query", "body"] = msgspec.field(name="in", default="query")
     default: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     first: int = 1
@@ -112,9 +114,10 @@ class Pagination(_Value, frozen=True):
 
 
 class Param(_Value, frozen=True):
-    """One argument. `to` is its name on the wire, dotted for a place within a JSON body. `multi_segment` lets an
-    argument of the path hold `/`, as a file's path does. `prefix` goes before the value on the wire. An `internal` one
-    is not the model's: a step binds it, or it always has its `default`."""
+    """One argument. `to` is its name on the wire, dotted for a place within a JSON body, where a number is a place in a
+    list, as in `notes.0.text`. `multi_segment` lets an argument of the path hold `/`, as a file's path does. `prefix`
+    goes before the value on the wire. An `internal` one is not the model's: a step binds it, or it always has its
+    `default`."""
 
     type: Type
     place: Place = msgspec.field(name="in")
@@ -127,7 +130,7 @@ class Param(_Value, frozen=True):
     minimum: int | float | None = None
     maximum: int | float | None = None
     max_length: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1000
-    items: Literal["string", "integer", "number", "boolean"] | None = None
+    items: Literal["string", "integer", "number", "boolean", "object"] | None = None
     max_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     multi_segment: bool = False
     prefix: str = ""

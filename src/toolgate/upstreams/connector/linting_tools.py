@@ -58,6 +58,8 @@ def paging(place: Place, found: Pagination) -> Iterator[Finding]:
         yield (*place, "position_params"), f"style {found.style} has {'exactly' if one else 'at least'} one"
     if (found.style == "cursor") != (found.next_cursor is not None):
         yield (*place, "next_cursor"), "is needed by the style `cursor`, and by no other"
+    if found.style == "link_header" and found.place == "body":
+        yield (*place, "in"), "a link leads to a query"
     if found.default > found.max:
         yield (*place, "default"), "is more than `max`"
     for key, expression in (("rows", found.rows), ("next_cursor", found.next_cursor)):
@@ -159,7 +161,7 @@ def _param(place: Place, param: Param) -> Iterator[Finding]:
         yield (*place, "items"), "is needed by an array, and by nothing else"
     if param.type in ("array", "object") and param.place in ("path", "header"):
         yield (*place, "in"), f"an {param.type} cannot stand in a {param.place}"
-    if param.type == "object" and param.place != "body":
+    if (param.type == "object" or param.items == "object") and param.place != "body":
         yield (*place, "in"), "an object can stand in a body only"
     if param.multi_segment and param.place != "path":
         yield (*place, "multi_segment"), "is for arguments in the path"
@@ -175,7 +177,13 @@ def _param(place: Place, param: Param) -> Iterator[Finding]:
             flaw = arguments.flaw(plain, value)
             if flaw is not None:
                 yield (*place, key), flaw
+    yield from _sent_as(place, param)
+
+
+def _sent_as(place: Place, param: Param) -> Iterator[Finding]:
     name = param.to or str(place[-1])
+    if any(part.isdigit() and len(part) > 2 for part in name.split(".")):
+        yield (*place, "to"), "a place in a list is 99 at most"
     if param.place == "header" and (headers.flaw(name) is not None or name.lower() in ("authorization", "cookie")):
         yield place, "no argument may set this header"
 
@@ -192,6 +200,8 @@ def _pages(place: Place, connector: Connector, tool: Tool) -> Iterator[Finding]:
         return
     if tool.pagination is not None:
         yield from paging((*place, "pagination"), tool.pagination)
+    if found.place == "body" and (tool.request is None or tool.request.body != "json"):
+        yield (*place, "pagination"), "stands in the body, so the request needs `body: json`"
     if tool.steps or tool.response == "text":
         yield (*place, "paginate"), "only a single request with an answer in JSON has pages"
     for name in (arguments.LIMIT, arguments.PAGE_TOKEN):

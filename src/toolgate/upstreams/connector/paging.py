@@ -64,8 +64,12 @@ def sealed(seal: Seal, position: Position) -> str:
     return seal.seal(_encode(position))
 
 
-def query(paging: Pagination, position: Position) -> dict[str, str]:
-    return {paging.size_param: str(position.size), **position.at}
+def query(paging: Pagination, position: Position) -> dict[str, Any]:
+    """The parameters of the query, or the members of the body, that ask for this page."""
+    if paging.place == "query":
+        return {paging.size_param: str(position.size), **position.at}
+    at = position.at if paging.style == "cursor" else {name: int(value) for name, value in position.at.items()}
+    return {paging.size_param: position.size, **at}
 
 
 def following(

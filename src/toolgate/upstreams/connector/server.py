@@ -124,7 +124,7 @@ class ConnectorServer:
         return paging.opened(self._product.seal, token, asked)
 
     async def _asked(
-        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, str]
+        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, Any]
     ) -> tuple[Reply, str]:
         """A good answer, and the URL that was asked. Raises Trouble for any other."""
         reply, url = await self._sent(out, prepared, request, values, more)
@@ -133,10 +133,11 @@ class ConnectorServer:
         return reply, url
 
     async def _sent(
-        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, str]
+        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, Any]
     ) -> tuple[Reply, str]:
         product, hints = self._product, prepared.tool.hints
-        made = built(request, prepared.params, values, more, product.base)
+        place = "query" if prepared.paging is None else prepared.paging.place
+        made = built(request, prepared.params, values, more, product.base, more_in=place)
         idempotent = request.method == "GET" or hints.read_only or hints.idempotent
         reply = await product.sender.send(made, idempotent=idempotent, deadline=out.deadline)
         return reply, f"{product.origin}{made.target}"
