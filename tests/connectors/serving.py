@@ -19,6 +19,8 @@ from toolgate.upstreams import connector
 from toolgate.upstreams.connector import reading
 from toolgate.upstreams.connector.format import Connector
 
+USER = "me@acme.example"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -61,6 +63,12 @@ def fixture(connector_id: str, name: str) -> dict[str, Any]:
     return json.loads((reading.INCLUDED / connector_id / "fixtures" / name).read_text(encoding="utf-8"))
 
 
+def credentials(connector_id: str) -> dict[str, str]:
+    """What the first way to sign in asks for: the token for what is secret, an address for what is not."""
+    fields = reading.read(reading.INCLUDED / connector_id).auth[0].fields
+    return {name: "env:THE_TOKEN" if field.secret else USER for name, field in fields.items()}
+
+
 def toolbox(data: Path) -> Toolbox:
     return Toolbox(HttpClient(), References({"THE_TOKEN": TOKEN}, data), SystemClock(), data)
 
@@ -69,8 +77,12 @@ def toolbox(data: Path) -> Toolbox:
 async def serving(data: Path, replay: Replay, *, timeout: float = 20.0, **members: Any) -> AsyncGenerator[Serving]:
     """GitHub's connector, unless `connector` or `path` names another, against the replay."""
     async with playing(replay):
-        given: dict[str, Any] = {} if "path" in members else {"connector": "github"}
-        given |= {"token": "env:THE_TOKEN", "private": True, "variables": {"base_url": replay.url}}
+        given: dict[str, Any] = {"private": True, "variables": {"base_url": replay.url}}
+        if "path" in members:
+            given["token"] = "env:THE_TOKEN"
+        else:
+            given["connector"] = members.get("connector", "github")
+            given["credentials"] = {} if "token" in members else credentials(given["connector"])
         size = {"max_bytes": members.pop("max_bytes")} if "max_bytes" in members else {}
         settings = connector.Settings(**{**given, **members})
         async with connector.open(spec(kind="connector", timeout=timeout, **size), settings, toolbox(data)) as upstream:
