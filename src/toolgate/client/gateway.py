@@ -142,6 +142,10 @@ class Gateway:
         return UpstreamFailed(f"{self._place.origin} answered with HTTP {answer.status}: {said}")
 
 
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str
+
+
 async def _streamed(answer: HttpAnswer, request_id: int, heard: Heard | None) -> dict[str, Any]:
     reader = SseReader(MAX_BYTES)
     async for chunk in answer.chunks():
@@ -171,9 +175,12 @@ def _outcome(message: jsonrpc.Message) -> dict[str, Any]:
 
 
 def _said(body: bytes) -> str:
-    """The words of a refusal, whether it came as JSON-RPC or as text."""
+    """The words of a refusal, whether it came as JSON-RPC, as a problem (RFC 9457) or as text."""
     if body[:1] == b"{":
-        message = jsonrpc.decode(body)
+        try:
+            return msgspec.json.decode(body, type=_Problem).detail
+        except msgspec.MsgspecError:
+            message = jsonrpc.decode(body)
         if isinstance(message.error, msgspec.Raw):
             return jsonrpc.error_of(message.error).message
     return body.decode("utf-8", "replace").strip()[:500] or "no reason was given"
