@@ -39,7 +39,8 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
         connector = await asyncio.to_thread(reading.read, folder)
         narrowing.offered(connector, settings)
         shown = credential(connector, settings, toolbox.secrets)
-        base = base_of(connector, _variables(connector, settings))
+        variables = _variables(connector, settings)
+        base = base_of(connector, variables)
     except ConfigError as error:
         raise ConfigError(tuple(f"server {spec.name}: {finding}" for finding in error.findings)) from None
     route = toolbox.http.route(
@@ -47,14 +48,14 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
         server=spec.name,
         limit=spec.max_bytes,
         ca_file=None if settings.ca_file is None else Path(settings.ca_file),
-        private=settings.private,
+        private=settings.private and spec.private,
     )
     timeout = min(connector.http.timeout, spec.timeout)
     sender = Sender(spec.name, connector, base, route, toolbox.clock, shown.headers, timeout)
     key = await asyncio.to_thread(_key, spec.name, base, shown)
     product = Product(
         spec.name, connector, folder, settings, sender, Seal(key, "connector-page"), Scrub(shown.secrets),
-        toolbox.clock, base.origin, base.path,
+        toolbox.clock, base.origin, base.path, variables,
     )  # fmt: skip
     server = ConnectorServer(product)
     try:

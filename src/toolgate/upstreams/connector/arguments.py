@@ -111,6 +111,8 @@ def _flaw_of_text(param: Param, value: str) -> str | None:
         return "holds a NUL character"
     if param.pattern is not None and not _whole(param.pattern)(value):
         return f"does not have the form {param.pattern}"
+    if param.not_pattern is not None and patterns.searches(param.not_pattern)(value):
+        return f"holds what is not allowed here{_about(param)}"
     return None
 
 

@@ -48,6 +48,8 @@ def built(
                 query.extend((param.to or name, one) for one in _texts(value))
         elif param.place == "header":
             headers.append((param.to or name, _header(name, value)))
+        elif request.body is not None and param.to == "@":
+            body.update(value)
         elif request.body is not None:
             _put(name, body, (param.to or name).split("."), value)
     if more_in == "body":

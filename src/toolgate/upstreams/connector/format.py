@@ -16,7 +16,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Transform = Literal["base64_encode", "join_comma", "iso_to_epoch"]
 """What may be done to an argument on its way out. Nothing else ever runs."""
 
-Style = Literal["page", "offset", "cursor", "link_header"]
+Style = Literal["page", "offset", "cursor", "link_header", "none"]
 Plain = str | int | float | bool
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
 Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -100,11 +100,16 @@ class Pagination(_Value, frozen=True):
     """How a list goes on. `size_param` asks for a number of rows. `position_params` are the query parameters that say
     where: one for `page`, `offset` and `cursor`; for `link_header` those that are taken out of the link `rel="next"`.
     `next_cursor` is JMESPath to the next cursor. `rows` is JMESPath to the rows of an answer. `in: body` is for
-    products that take all this in a JSON body."""
+    products that take all this in a JSON body.
+
+    With `none` the product answers all at once. There, and wherever no `size_param` is given, `limit` cuts what was
+    answered. `next_path` is the path of the pages after the first, for a product that links to them: in it `{name}` of
+    the position parameter stands for the last part of the link that `next_cursor` finds, and no query is sent."""
 
     style: Style
-    size_param: str
-    position_params: tuple[str, ...]
+    size_param: str | None = None
+    position_params: tuple[str, ...] = ()
+    next_path: str | None = None
     place: Literal["query", "body"] = msgspec.field(name="in", default="query")
     default: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
     max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
@@ -115,9 +120,10 @@ class Pagination(_Value, frozen=True):
 
 class Param(_Value, frozen=True):
     """One argument. `to` is its name on the wire, dotted for a place within a JSON body, where a number is a place in a
-    list, as in `notes.0.text`. `multi_segment` lets an argument of the path hold `/`, as a file's path does. `prefix`
-    goes before the value on the wire. An `internal` one is not the model's: a step binds it, or it always has its
-    `default`."""
+    list, as in `notes.0.text`; with `@` an object is the body itself. `multi_segment` lets an argument of the path hold
+    `/`, as a file's path does. `prefix` goes before the value on the wire. `pattern` (RE2) describes a whole text, and
+    `not_pattern` what must be nowhere in it. An `internal` one is not the model's: a step binds it, or it always has
+    its `default`, or the value of the connector's `variable`."""
 
     type: Type
     place: Place = msgspec.field(name="in")
@@ -127,6 +133,7 @@ class Param(_Value, frozen=True):
     default: Plain | None = None
     enum: tuple[Plain, ...] = ()
     pattern: str | None = None
+    not_pattern: str | None = None
     minimum: int | float | None = None
     maximum: int | float | None = None
     max_length: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1000
@@ -136,6 +143,7 @@ class Param(_Value, frozen=True):
     prefix: str = ""
     transform: Transform | None = None
     internal: bool = False
+    variable: Name | None = None
 
 
 class Request(_Value, frozen=True):
@@ -197,7 +205,8 @@ class Example(_Value, frozen=True):
 class Tool(_Value, frozen=True):
     """One tool: a `request`, or up to six `steps`. `use` takes sets of parameters from the connector's `shared`.
     `result` is JMESPath over the answer (over `args` and the steps' answers by id), or `raw`; a text answer needs
-    `response: text`. `scopes` are what the credential needs, for people."""
+    `response: text`. `drop` names members that are left out of what `result` finds, wherever they stand. `scopes` are
+    what the credential needs, for people."""
 
     name: Name
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
@@ -212,6 +221,7 @@ class Tool(_Value, frozen=True):
     request: Request | None = None
     steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=6)] = ()
     response: Literal["json", "text"] = "json"
+    drop: tuple[str, ...] = ()
     paginate: bool = False
     pagination: Pagination | None = None
 

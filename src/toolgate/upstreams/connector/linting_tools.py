@@ -26,6 +26,7 @@ def findings(connector: Connector, folder: Path) -> Iterator[Finding]:
     for name, params_ in connector.shared.items():
         for key, param in params_.items():
             yield from _param(("shared", name, key), param)
+            yield from _variable(("shared", name, key), connector, param)
     size = 0
     for position, tool in enumerate(connector.tools):
         place: Place = ("tools", position)
@@ -40,6 +41,7 @@ def findings(connector: Connector, folder: Path) -> Iterator[Finding]:
         yield from _requests(place, connector, tool)
         for name, param in tool.params.items():
             yield from _param((*place, "params", name), param)
+            yield from _variable((*place, "params", name), connector, param)
         yield from _pages(place, connector, tool)
     if size > MOST_TOKENS * _TOKEN_BYTES:
         about = size // _TOKEN_BYTES
@@ -54,8 +56,17 @@ def params(connector: Connector, tool: Tool) -> dict[str, Param]:
 
 def paging(place: Place, found: Pagination) -> Iterator[Finding]:
     one = found.style != "link_header"
-    if not found.position_params or (one and len(found.position_params) != 1):
+    if found.style == "none":
+        if found.position_params or found.size_param is not None:
+            yield place, "style none has neither `size_param` nor `position_params`: all is answered at once"
+    elif not found.position_params or (one and len(found.position_params) != 1):
         yield (*place, "position_params"), f"style {found.style} has {'exactly' if one else 'at least'} one"
+    if found.size_param is None and found.style in ("page", "offset"):
+        yield (*place, "size_param"), f"is needed by the style {found.style}: a short page is the last one"
+    in_query = found.style == "cursor" and found.place == "query"
+    held = any(f"{{{name}}}" in (found.next_path or "") for name in found.position_params)
+    if found.next_path is not None and not (in_query and held and found.next_path.startswith("/")):
+        yield (*place, "next_path"), "is for a cursor in the query, and holds the position parameter in braces"
     if (found.style == "cursor") != (found.next_cursor is not None):
         yield (*place, "next_cursor"), "is needed by the style `cursor`, and by no other"
     if found.style == "link_header" and found.place == "body":
@@ -171,6 +182,7 @@ def _param(place: Place, param: Param) -> Iterator[Finding]:
         flaw = patterns.flaw(param.pattern)
         if flaw is not None or param.type != "string":
             yield (*place, "pattern"), flaw or "is for texts"
+    yield from _not_pattern(place, param)
     for key, values in (("default", () if param.default is None else (param.default,)), ("enum", param.enum)):
         plain: Any = msgspec.structs.replace(param, enum=()) if key == "enum" else param
         for value in values:
@@ -180,8 +192,23 @@ def _param(place: Place, param: Param) -> Iterator[Finding]:
     yield from _sent_as(place, param)
 
 
+def _variable(place: Place, connector: Connector, param: Param) -> Iterator[Finding]:
+    if param.variable is not None and param.variable not in connector.variables:
+        yield (*place, "variable"), f"{param.variable} is not among `variables`"
+    if param.variable is not None and (not param.internal or param.default is not None or param.type != "string"):
+        yield (*place, "variable"), "is for an internal text without a default"
+
+
+def _not_pattern(place: Place, param: Param) -> Iterator[Finding]:
+    flaw = None if param.not_pattern is None else patterns.flaw(param.not_pattern)
+    if param.not_pattern is not None and (flaw is not None or param.type != "string"):
+        yield (*place, "not_pattern"), flaw or "is for texts"
+
+
 def _sent_as(place: Place, param: Param) -> Iterator[Finding]:
     name = param.to or str(place[-1])
+    if param.to == "@" and (param.type != "object" or param.place != "body"):
+        yield (*place, "to"), "only an object can be the body itself"
     if any(part.isdigit() and len(part) > 2 for part in name.split(".")):
         yield (*place, "to"), "a place in a list is 99 at most"
     if param.place == "header" and (headers.flaw(name) is not None or name.lower() in ("authorization", "cookie")):
@@ -200,6 +227,9 @@ def _pages(place: Place, connector: Connector, tool: Tool) -> Iterator[Finding]:
         return
     if tool.pagination is not None:
         yield from paging((*place, "pagination"), tool.pagination)
+    for name in templates.names(found.next_path or ""):
+        if name not in found.position_params and (name not in given or given[name].place != "path"):
+            yield (*place, "pagination"), f"{{{name}}} of `next_path` is no parameter with `in: path`"
     if found.place == "body" and (tool.request is None or tool.request.body != "json"):
         yield (*place, "pagination"), "stands in the body, so the request needs `body: json`"
     if tool.steps or tool.response == "text":

@@ -5,14 +5,14 @@ import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any, cast
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import msgspec
 
 from toolgate.protocol.sealed import Seal
 from toolgate.upstreams.connector import expressions
 from toolgate.upstreams.connector.arguments import LIMIT, LONGEST_TOKEN, PAGE_TOKEN
-from toolgate.upstreams.connector.format import Pagination
+from toolgate.upstreams.connector.format import Pagination, Request
 from toolgate.upstreams.connector.trouble import Trouble
 
 _LINK = re.compile(r"<([^<>]{1,2000})>([^<]*)")
@@ -66,16 +66,33 @@ def sealed(seal: Seal, position: Position) -> str:
 
 def query(paging: Pagination, position: Position) -> dict[str, Any]:
     """The parameters of the query, or the members of the body, that ask for this page."""
+    sized = {} if paging.size_param is None else {paging.size_param: position.size}
     if paging.place == "query":
-        return {paging.size_param: str(position.size), **position.at}
+        return {**{name: str(size) for name, size in sized.items()}, **position.at}
     at = position.at if paging.style == "cursor" else {name: int(value) for name, value in position.at.items()}
-    return {paging.size_param: position.size, **at}
+    return {**sized, **at}
+
+
+def shown(paging: Pagination, position: Position, rows: int) -> int:
+    """How many of so many rows are for this page: all, but where the product was not asked for a number."""
+    return rows if paging.size_param is not None else min(rows, position.size)
+
+
+def linked(paging: Pagination, position: Position, request: Request) -> Request | None:
+    """The request for a page that the product links to by its path; None where it is the first request again."""
+    if paging.next_path is None or not position.at:
+        return None
+    ((name, value),) = position.at.items()
+    path = paging.next_path.replace(f"{{{name}}}", quote(value, safe=""))
+    return msgspec.structs.replace(request, path=path, query=())
 
 
 def following(
     paging: Pagination, position: Position, body: Any, headers: Mapping[str, str], url: str
 ) -> Position | None:
     """Where the list goes on after this answer; None at its end. `url` is what was asked, for links relative to it."""
+    if paging.style == "none":
+        return None
     name = paging.position_params[0]
     found: Any = expressions.found(paging.rows, body)
     rows = len(cast("list[Any]", found)) if isinstance(found, list) else 0
@@ -84,7 +101,8 @@ def following(
         at = _linked(paging, headers.get("link", ""), url)
     elif paging.style == "cursor":
         cursor = expressions.found(paging.next_cursor or "", body)
-        at = {name: str(cursor)} if cursor and len(str(cursor)) <= _LONGEST_VALUE else None
+        cursor = "" if not cursor else str(cursor) if paging.next_path is None else str(cursor).rpartition("/")[2]
+        at = {name: cursor} if 0 < len(cursor) <= _LONGEST_VALUE else None
     elif rows >= position.size:
         step = 1 if paging.style == "page" else rows
         at = {name: str(int(position.at[name]) + step)}

@@ -65,6 +65,15 @@ def shortened(value: Any, most: int) -> Any:
     return {"left_out": f"{len(_encode(value))} bytes, more than the {most} that a result may have"}
 
 
+def without(value: Any, names: frozenset[str]) -> Any:
+    """A value without the members of these names, wherever they stand."""
+    if isinstance(value, list):
+        return [without(item, names) for item in cast("list[Any]", value)]
+    if isinstance(value, dict):
+        return {key: without(item, names) for key, item in cast("dict[str, Any]", value).items() if key not in names}
+    return value
+
+
 def _cut(value: Any, longest: int) -> Any:
     if isinstance(value, str):
         return value if len(value) <= longest else f"{value[:longest]}... (cut, {len(value)} characters)"

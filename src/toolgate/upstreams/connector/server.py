@@ -1,7 +1,7 @@
 """A product as a server: its tools, and what a call of one becomes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -54,6 +54,7 @@ class Product(msgspec.Struct, frozen=True):
     clock: Clock
     origin: str
     base: str
+    variables: Mapping[str, str] = {}
 
 
 class ConnectorServer:
@@ -64,7 +65,7 @@ class ConnectorServer:
         self._connector = connector = product.connector
         self._announcements = Announcements()
         self._tools = {
-            tool.name: Prepared(tool, connector.params(tool), connector.paging(tool))
+            tool.name: Prepared(tool, _set(connector.params(tool), product.variables), connector.paging(tool))
             for tool in narrowing.offered(connector, product.settings)
         }
 
@@ -108,8 +109,11 @@ class ConnectorServer:
         if tool.steps:
             return await self._stepped(out, prepared, values)
         assert tool.request is not None
-        more = {} if prepared.paging is None or page is None else paging.query(prepared.paging, page)
-        reply, url = await self._asked(out, prepared, tool.request, values, more)
+        request, more = tool.request, dict[str, Any]()
+        if prepared.paging is not None and page is not None:
+            onward = paging.linked(prepared.paging, page, request)
+            request, more = (request, paging.query(prepared.paging, page)) if onward is None else (onward, more)
+        reply, url = await self._asked(out, prepared, request, values, more)
         if len(reply.body) > _LARGE:
             return await asyncio.to_thread(self._shown, prepared, reply, page, url)
         return self._shown(prepared, reply, page, url)
@@ -186,6 +190,7 @@ class ConnectorServer:
             return self._text(reply)
         data = self._data(reply)
         found = data if tool.result == "raw" else expressions.found(tool.result, data)
+        found = results.without(found, frozenset(tool.drop)) if tool.drop else found
         members = cast("dict[str, Any]", found) if isinstance(found, dict) else {_ROWS: found}
         if not isinstance(members.get(_ROWS), list):
             if page is not None:
@@ -198,9 +203,10 @@ class ConnectorServer:
     ) -> dict[str, Any]:
         skip = 0 if page is None else page.skip
         rows = cast("list[Any]", members[_ROWS])[skip:]
-        kept, count = results.fitting(rows, self._product.settings.result_bytes)
-        told: dict[str, Any] = {**members, _ROWS: kept, "truncated": count < len(rows)}
-        if count < len(rows):
+        most = len(rows) if prepared.paging is None or page is None else paging.shown(prepared.paging, page, len(rows))
+        kept, count = results.fitting(rows[:most], self._product.settings.result_bytes)
+        told: dict[str, Any] = {**members, _ROWS: kept, "truncated": count < most}
+        if count < most:
             told["note"] = f"{count} of {len(rows)} rows: more do not fit into one answer"
         if prepared.paging is None or page is None:
             return told
@@ -228,6 +234,14 @@ class ConnectorServer:
         if not cut:
             return {"text": kept, "truncated": False}
         return {"text": kept, "truncated": True, "note": f"the first {len(kept)} of {len(text)} characters"}
+
+
+def _set(params: dict[str, Param], variables: Mapping[str, str]) -> dict[str, Param]:
+    """The parameters, with the values of those that are variables of the connector."""
+    return {
+        name: param if param.variable is None else msgspec.structs.replace(param, default=variables[param.variable])
+        for name, param in params.items()
+    }
 
 
 def _fitting(param: Param, name: str, value: Any) -> Any:
