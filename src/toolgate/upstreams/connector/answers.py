@@ -80,7 +80,9 @@ def wait(connector: Connector, reply: Reply, now: float) -> float | None:
         return _seconds(said, now)
     reset = connector.rate_limit.reset
     moment = None if reset is None else _number(reply.headers.get(reset.lower(), ""))
-    return None if moment is None else max(0.0, moment - now)
+    if moment is None:
+        return None
+    return max(0.0, moment if connector.rate_limit.reset_is == "seconds" else moment - now)
 
 
 def _seconds(said: str, now: float) -> float | None:

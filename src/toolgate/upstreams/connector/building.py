@@ -114,6 +114,8 @@ def _header(name: str, value: Any) -> str:
 def _sent(name: str, param: Param, value: Any) -> Any:
     if param.transform is not None:
         value = _transformed(name, param.transform, value)
+    if param.each is not None:
+        return [{**param.each.more, param.each.key: item} for item in value]
     return f"{param.prefix}{value}" if param.prefix else value
 
 

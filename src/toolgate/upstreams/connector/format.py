@@ -72,10 +72,12 @@ class Http(_Value, frozen=True):
 
 class RateLimit(_Value, frozen=True):
     """`limited_when` is JMESPath over `status`, `headers` (names in lower case) and `body`, for products that say "too
-    many" with another status than 429. `reset` names a header with the Unix time from which calls are taken again."""
+    many" with another status than 429. `reset` names a header with the Unix time from which calls are taken again, or
+    with the seconds until then, as `reset_is` says."""
 
     limited_when: Expression | None = None
     reset: str | None = None
+    reset_is: Literal["time", "seconds"] = "time"
 
 
 class ErrorRule(_Value, frozen=True):
@@ -104,7 +106,10 @@ class Pagination(_Value, frozen=True):
 
     With `none` the product answers all at once. There, and wherever no `size_param` is given, `limit` cuts what was
     answered. `next_path` is the path of the pages after the first, for a product that links to them: in it `{name}` of
-    the position parameter stands for the last part of the link that `next_cursor` finds, and no query is sent."""
+    the position parameter stands for the last part of the link that `next_cursor` finds, and no query is sent.
+
+    With `any_origin` a link counts that names another origin, for products with several addresses: its position alone
+    is taken, and asked for at the same origin as before."""
 
     style: Style
     size_param: str | None = None
@@ -116,6 +121,14 @@ class Pagination(_Value, frozen=True):
     first: int = 1
     next_cursor: Expression | None = None
     rows: Expression = "@"
+    any_origin: bool = False
+
+
+class Each(_Value, frozen=True):
+    """What an item of a list becomes in a JSON body: an object with the item under `key`, and what is in `more`."""
+
+    key: Told
+    more: dict[str, Any] = {}
 
 
 class Param(_Value, frozen=True):
@@ -142,6 +155,8 @@ class Param(_Value, frozen=True):
     multi_segment: bool = False
     prefix: str = ""
     transform: Transform | None = None
+    each: Each | None = None
+    """What becomes of each item of a list; the item itself where it is not given."""
     internal: bool = False
     variable: Name | None = None
 

@@ -174,6 +174,8 @@ def _param(place: Place, param: Param) -> Iterator[Finding]:
         yield (*place, "in"), f"an {param.type} cannot stand in a {param.place}"
     if (param.type == "object" or param.items == "object") and param.place != "body":
         yield (*place, "in"), "an object can stand in a body only"
+    if param.each is not None and (param.type != "array" or param.place != "body"):
+        yield (*place, "each"), "is for lists in a body"
     if param.multi_segment and param.place != "path":
         yield (*place, "multi_segment"), "is for arguments in the path"
     if param.required and (param.default is not None or param.internal):

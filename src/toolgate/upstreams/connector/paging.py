@@ -17,6 +17,9 @@ from toolgate.upstreams.connector.trouble import Trouble
 
 _LINK = re.compile(r"<([^<>]{1,2000})>([^<]*)")
 _NEXT = re.compile(r';\s*rel\s*=\s*"?next"?\s*(?:[;,]|$)', re.IGNORECASE)
+_EMPTY = re.compile(r';\s*results\s*=\s*"?false"?\s*(?:[;,]|$)', re.IGNORECASE)
+"""An attribute with which some products mark a link to a page that holds nothing."""
+
 _LONGEST_VALUE = 2000
 
 
@@ -110,15 +113,15 @@ def following(
 
 
 def _linked(paging: Pagination, header: str, url: str) -> dict[str, str] | None:
-    """RFC 8288. A link to another origin is none; of ours, only the position is taken."""
+    """RFC 8288. A link to another origin is none unless `any_origin`; of any, only the position is taken."""
     for target, rest in _LINK.findall(header[:8000]):
-        if not _NEXT.search(rest):
+        if not _NEXT.search(rest) or _EMPTY.search(rest):
             continue
         try:
             there, here = urlsplit(urljoin(url, target)), urlsplit(url)
         except ValueError:
             return None
-        if (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        if not paging.any_origin and (there.scheme, there.netloc) != (here.scheme, here.netloc):
             return None
         given = dict(parse_qsl(there.query))
         at = {name: given[name] for name in paging.position_params if 0 < len(given.get(name, "")) <= _LONGEST_VALUE}
