@@ -26,10 +26,12 @@ class Probe:
 
     def __init__(self, found: Discovery = GOOD) -> None:
         self.asked: list[str] = []
+        self.private: list[bool] = []
         self.found = found
 
-    async def __call__(self, value: Server) -> Discovery:
+    async def __call__(self, value: Server, private: bool) -> Discovery:
         self.asked.append(value.name)
+        self.private.append(private)
         return self.found
 
 
@@ -113,8 +115,10 @@ async def test_who_may_not_publish_shows_no_secret_to_an_address_of_their_choice
     registered = await servers.register(by("ann"), spy)
     assert registered.server.state is ServerState.DRAFT
     assert probe.asked == []
+    await servers.attempt(by("ann"), server("plain", "red"))
     await servers.attempt(by("admin"), server("ours", "red", headers={"Authorization": "Bearer store:red-token"}))
-    assert probe.asked == ["ours"]
+    assert probe.private == [False, True], "only those who may publish look into private networks"
+    assert probe.asked == ["plain", "ours"]
 
 
 @pytest.mark.promise("control.publishing")

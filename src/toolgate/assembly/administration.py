@@ -86,11 +86,11 @@ def over(
     return opening
 
 
-async def _probed(line: Line, server: Server) -> Discovery:
+async def _probed(line: Line, server: Server, private: bool) -> Discovery:
     """Raises ToolgateError where it cannot be used as it is described."""
     served = msgspec.structs.replace(server, state=ServerState.LIVE)
     (spec,) = gather(Directory((served,), Declared()), line.clock.now()).declared.servers
-    return await line.catalog.probe(spec)
+    return await line.catalog.probe(msgspec.structs.replace(spec, private=private))
 
 
 class ApiArea:

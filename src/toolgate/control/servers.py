@@ -28,8 +28,9 @@ V = TypeVar("V", Server, Virtual)
 
 _STOPPING = frozenset({ServerState.PAUSED, ServerState.DRAINING, ServerState.RETIRED})
 
-Probe = Callable[[Server], Awaitable[Discovery]]
-"""Connects to a server that is not registered, once, with its own credential. Raises UpstreamFailed, ConfigError."""
+Probe = Callable[[Server, bool], Awaitable[Discovery]]
+"""Connects to a server that is not registered, once, with its own credential; where the second argument is true, also
+in private networks. Raises UpstreamFailed, ConfigError."""
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -87,7 +88,7 @@ class Servers:
             # Whoever connects shows the secret to an address of their own choice, and so reads it.
             discovery, unreached = None, f"it would be shown the secret {shown[0]}, which takes server:publish"
         else:
-            discovery, unreached = await self._asked(draft)
+            discovery, unreached = await self._asked(draft, private=may_publish)
         lints = () if discovery is None else lint(discovery, value.overrides, await self._names(actor))
         if unreached and state is ServerState.LIVE:
             step = "until that is mended, register it as a draft"
@@ -97,14 +98,16 @@ class Servers:
             state = ServerState.LIVE if may_publish and not flawed else ServerState.DRAFT
         return Tried(discovery, unreached, lints, state)
 
-    async def _asked(self, draft: Server) -> tuple[Discovery | None, str]:
-        """What it offers, or why that is not known."""
+    async def _asked(self, draft: Server, *, private: bool) -> tuple[Discovery | None, str]:
+        """What it offers, or why that is not known. Only for those who may publish it is it looked for in `private`
+        networks: the answer, and why there is none, would tell others what stands there."""
         if self._probe is None:
             return None, ""
         try:
-            return await self._probe(draft), ""
+            return await self._probe(draft, private), ""
         except ToolgateError as error:
-            return None, str(error)
+            narrow = "" if private else " (in a private network it is looked for only by holders of server:publish)"
+            return None, f"{error}{narrow}"
 
     async def _rehearse(self, actor: Principal, draft: Server) -> bool:
         """Raises what registering it as a draft would; says whether the actor could make it live."""

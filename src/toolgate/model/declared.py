@@ -76,7 +76,8 @@ class ServerSpec(msgspec.Struct, frozen=True):
     seconds that one call may take; `max_bytes` the most bytes of one message from the server.
 
     `tags` are those that grants may choose by; `overrides` are by the server's own tool name. A server that is not
-    `listed` (it drains) answers calls, but stands in no list. It is asked how it is every `probe_interval` seconds.
+    `listed` (it drains) answers calls, but stands in no list. It is asked how it is every `probe_interval` seconds. One
+    that is not `private` is dialled in public networks only.
     """
 
     name: str
@@ -91,6 +92,7 @@ class ServerSpec(msgspec.Struct, frozen=True):
     overrides: Mapping[str, Override] = {}
     listed: bool = True
     probe_interval: float = PROBE_INTERVAL_S
+    private: bool = True
 
 
 class Pick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

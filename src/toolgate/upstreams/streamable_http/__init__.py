@@ -34,6 +34,7 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
         server=spec.name,
         limit=spec.max_bytes,
         ca_file=None if settings.ca_file is None else Path(settings.ca_file),
+        private=spec.private,
     )
     server = StreamableHttp(spec, route, path)
     try:
