@@ -77,7 +77,8 @@ def toolbox(data: Path) -> Toolbox:
 async def serving(data: Path, replay: Replay, *, timeout: float = 20.0, **members: Any) -> AsyncGenerator[Serving]:
     """GitHub's connector, unless `connector` or `path` names another, against the replay."""
     async with playing(replay):
-        given: dict[str, Any] = {"private": True, "variables": {"base_url": replay.url}}
+        variables = {"base_url": replay.url, **members.pop("variables", {})}
+        given: dict[str, Any] = {"private": True, "variables": variables}
         if "path" in members:
             given["token"] = "env:THE_TOKEN"
         else:
