@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -79,7 +80,7 @@ def wait(connector: Connector, reply: Reply, now: float) -> float | None:
     if said:
         return _seconds(said, now)
     reset = connector.rate_limit.reset
-    moment = None if reset is None else _number(reply.headers.get(reset.lower(), ""))
+    moment = None if reset is None else _moment(reply.headers.get(reset.lower(), ""))
     if moment is None:
         return None
     return max(0.0, moment if connector.rate_limit.reset_is == "seconds" else moment - now)
@@ -93,6 +94,18 @@ def _seconds(said: str, now: float) -> float | None:
         return max(0.0, parsedate_to_datetime(said).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def _moment(said: str) -> float | None:
+    """Unix time, as such or in ISO 8601 with its offset."""
+    number = _number(said)
+    if number is not None:
+        return number
+    try:
+        moment = datetime.fromisoformat(said)
+    except ValueError:
+        return None
+    return None if moment.tzinfo is None else moment.timestamp()
 
 
 def _number(said: str) -> float | None:

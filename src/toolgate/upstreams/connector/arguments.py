@@ -48,6 +48,8 @@ def _property(param: Param) -> dict[str, Any]:
     shape.update({key: value for key, value in limits.items() if value is not None})
     if param.type == "array":
         shape |= {"items": {"type": param.items}, "maxItems": param.max_items}
+    elif param.keys is not None:
+        shape["propertyNames"] = {"pattern": f"^(?:{param.keys})$"}
     elif param.type == "string" and not param.enum and param.pattern is None:
         shape["maxLength"] = param.max_length
     return shape
@@ -94,6 +96,9 @@ def flaw(param: Param, value: Any) -> str | None:
         return _flaw_of_text(param, value)
     if isinstance(value, list):
         return _flaw_of_list(param, cast("list[Any]", value))
+    if isinstance(value, dict) and param.keys is not None:
+        wrong = next((key for key in cast("dict[str, Any]", value) if not _whole(param.keys)(key)), None)
+        return None if wrong is None else f"{wrong[:60]!r} does not have the form {param.keys}"
     if isinstance(value, (int, float)):
         if param.minimum is not None and value < param.minimum:
             return f"must be at least {param.minimum}"

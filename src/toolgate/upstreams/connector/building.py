@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from toolgate.upstreams.connector import templates
+from toolgate.upstreams.connector import markdown, templates
 from toolgate.upstreams.connector.format import Param, Request, Transform
 from toolgate.upstreams.connector.trouble import Trouble
 
@@ -124,6 +124,9 @@ def _transformed(name: str, transform: Transform, value: Any) -> Any:
         return base64.b64encode(str(value).encode()).decode()
     if transform == "join_comma":
         return ",".join(_texts(value))
+    if transform in ("markdown_to_adf", "markdown_to_adf_json"):
+        made = markdown.document(str(value))
+        return made if transform == "markdown_to_adf" else msgspec.json.encode(made).decode()
     try:
         moment = datetime.fromisoformat(str(value))
     except ValueError:
@@ -156,10 +159,17 @@ def _put(name: str, body: Any, path: Sequence[str], value: Any) -> None:
             members.extend({} for _ in range(int(part) + 1 - len(members)))
             members[int(part)] = child
         elif isinstance(body, dict) and not part.isdigit():
-            body[part] = child
+            body[part] = _merged(cast("dict[str, Any]", body).get(part), child) if last else child
         else:
             raise Trouble(f"{name}: stands where another argument has put something else")
         body = child
+
+
+def _merged(there: Any, value: Any) -> Any:
+    """Two objects for one place become one, with all members of both."""
+    if isinstance(there, dict) and isinstance(value, dict):
+        return {**cast("dict[str, Any]", there), **cast("dict[str, Any]", value)}
+    return value
 
 
 def _child(body: Any, part: str, onward: str) -> Any:

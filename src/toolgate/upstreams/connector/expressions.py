@@ -1,9 +1,11 @@
 """JMESPath, compiled once. It reads what it is given and can do nothing else.
 
-There is one function more than in JMESPath itself: `map_values(&expression, object)` gives an object with the same
-names, each with what the expression finds in its value; what it does not find is left out.
+There are three functions more than in JMESPath itself. `map_values(&expression, object)` gives an object with the same
+names, each with what the expression finds in its value; what it does not find is left out. `adf_to_markdown(document)`
+gives the text of a document in Atlassian Document Format. `text_from(text, n)` leaves out the first n characters.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, cast
 
@@ -11,6 +13,8 @@ import jmespath
 from jmespath import functions
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+
+from toolgate.upstreams.connector import adf
 
 
 class _Functions(functions.Functions):
@@ -21,8 +25,17 @@ class _Functions(functions.Functions):
         found = ((name, expression.visit(expression.expression, value)) for name, value in values.items())
         return {name: value for name, value in found if value is not None}
 
+    @functions.signature({"types": ["object", "string", "null"]})
+    def _func_adf_to_markdown(self, document: Any) -> str | None:
+        return adf.markdown(document)
+
+    @functions.signature({"types": ["string", "null"]}, {"types": ["number"]})
+    def _func_text_from(self, text: str | None, start: float) -> str | None:
+        return None if text is None else text[max(0, int(start)) :]
+
 
 _OPTIONS = jmespath.Options(custom_functions=cast("Any", _Functions()))
+_KNOWN: frozenset[str] = frozenset(cast("Any", _Functions).FUNCTION_TABLE)
 
 
 @lru_cache(maxsize=4096)
@@ -34,10 +47,21 @@ def compiled(expression: str) -> ParsedResult:
 def flaw(expression: str) -> str | None:
     """Why this cannot be used; None when it can."""
     try:
-        compiled(expression)
+        parsed = compiled(expression).parsed
     except JMESPathError as error:
         return f"is no JMESPath ({str(error).splitlines()[0]})"
-    return None
+    unknown = sorted(set(_called(parsed)) - _KNOWN)
+    return f"there is no function {unknown[0]}" if unknown else None
+
+
+def _called(part: Any) -> Iterator[str]:
+    """The functions that an expression uses."""
+    if isinstance(part, dict):
+        node = cast("dict[str, Any]", part)
+        if node.get("type") == "function_expression":
+            yield str(node["value"])
+        for child in node.get("children", ()):
+            yield from _called(child)
 
 
 def found(expression: str, data: Any) -> Any:

@@ -13,10 +13,10 @@ Type = Literal["string", "integer", "number", "boolean", "array", "object"]
 Place = Literal["path", "query", "header", "body", "none"]
 """Where an argument goes. One that goes nowhere is for steps, which look at it."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Transform = Literal["base64_encode", "join_comma", "iso_to_epoch"]
+Transform = Literal["base64_encode", "join_comma", "iso_to_epoch", "markdown_to_adf", "markdown_to_adf_json"]
 """What may be done to an argument on its way out. Nothing else ever runs."""
 
-Style = Literal["page", "offset", "cursor", "link_header", "none"]
+Style = Literal["page", "offset", "cursor", "link_header", "link_body", "none"]
 Plain = str | int | float | bool
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
 Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -72,8 +72,8 @@ class Http(_Value, frozen=True):
 
 class RateLimit(_Value, frozen=True):
     """`limited_when` is JMESPath over `status`, `headers` (names in lower case) and `body`, for products that say "too
-    many" with another status than 429. `reset` names a header with the Unix time from which calls are taken again, or
-    with the seconds until then, as `reset_is` says."""
+    many" with another status than 429. `reset` names a header with the moment (Unix time, or ISO 8601) from which calls
+    are taken again, or with the seconds until then, as `reset_is` says."""
 
     limited_when: Expression | None = None
     reset: str | None = None
@@ -100,9 +100,9 @@ class Errors(_Value, frozen=True):
 
 class Pagination(_Value, frozen=True):
     """How a list goes on. `size_param` asks for a number of rows. `position_params` are the query parameters that say
-    where: one for `page`, `offset` and `cursor`; for `link_header` those that are taken out of the link `rel="next"`.
-    `next_cursor` is JMESPath to the next cursor. `rows` is JMESPath to the rows of an answer. `in: body` is for
-    products that take all this in a JSON body.
+    where: one for `page`, `offset` and `cursor`; for `link_header` those that are taken out of the link `rel="next"`,
+    for `link_body` out of the link that the JMESPath `next_link` finds. `next_cursor` is JMESPath to the next cursor,
+    `rows` to the rows of an answer. `in: body` is for products that take all this in a JSON body.
 
     With `none` the product answers all at once. There, and wherever no `size_param` is given, `limit` cuts what was
     answered. `next_path` is the path of the pages after the first, for a product that links to them: in it `{name}` of
@@ -120,6 +120,7 @@ class Pagination(_Value, frozen=True):
     max: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
     first: int = 1
     next_cursor: Expression | None = None
+    next_link: Expression | None = None
     rows: Expression = "@"
     any_origin: bool = False
 
@@ -135,7 +136,8 @@ class Param(_Value, frozen=True):
     """One argument. `to` is its name on the wire, dotted for a place within a JSON body, where a number is a place in a
     list, as in `notes.0.text`; with `@` an object is the body itself. `multi_segment` lets an argument of the path hold
     `/`, as a file's path does. `prefix` goes before the value on the wire. `pattern` (RE2) describes a whole text, and
-    `not_pattern` what must be nowhere in it. An `internal` one is not the model's: a step binds it, or it always has
+    `not_pattern` what must be nowhere in it; `keys` (RE2) describes the names of an object. Two objects for one place
+    in a body become one. An `internal` one is not the model's: a step binds it, or it always has
     its `default`, or the value of the connector's `variable`."""
 
     type: Type
@@ -152,6 +154,7 @@ class Param(_Value, frozen=True):
     max_length: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1000
     items: Literal["string", "integer", "number", "boolean", "object"] | None = None
     max_items: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    keys: str | None = None
     multi_segment: bool = False
     prefix: str = ""
     transform: Transform | None = None
@@ -202,10 +205,14 @@ class Hints(_Value, frozen=True):
 
 class Constraint(_Value, frozen=True):
     """What an administrator may narrow: the `value` is a template over arguments, and must match one of the globs that
-    they give. Tools without these arguments are then not offered, but for those `exempt`."""
+    they give. `also` are further templates: the first counts whose arguments a tool has. Tools that have those of none
+    are then not offered, but for those `exempt`. Of the value only what stands `before` a character counts. What a step
+    binds is judged before anything is written or shown."""
 
     help: Told
     value: str
+    also: tuple[str, ...] = ()
+    before: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
     ignore_case: bool = False
     exempt: tuple[str, ...] = ()
 

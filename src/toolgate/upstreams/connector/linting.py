@@ -101,11 +101,13 @@ def _constraints(connector: Connector) -> Iterator[Finding]:
     names = {tool.name for tool in connector.tools}
     for name, constraint in connector.constraints.items():
         place = ("constraints", name)
-        wanted = templates.names(constraint.value)
-        if templates.flaw(constraint.value) or not wanted:
-            yield (*place, "value"), "must be a template over arguments, as {owner}/{repo}"
-        if not any(set(wanted) <= set(linting_tools.params(connector, tool)) for tool in connector.tools):
-            yield (*place, "value"), "no tool has these arguments"
+        for number, template in enumerate((constraint.value, *constraint.also)):
+            where = (*place, "also", number - 1) if number else (*place, "value")
+            wanted = templates.names(template)
+            if templates.flaw(template) or not wanted:
+                yield where, "must be a template over arguments, as {owner}/{repo}"
+            if not any(set(wanted) <= set(linting_tools.params(connector, tool)) for tool in connector.tools):
+                yield where, "no tool has these arguments"
         for position, tool in enumerate(constraint.exempt):
             if tool not in names:
                 yield (*place, "exempt", position), "there is no such tool"

@@ -55,7 +55,8 @@ def params(connector: Connector, tool: Tool) -> dict[str, Param]:
 
 
 def paging(place: Place, found: Pagination) -> Iterator[Finding]:
-    one = found.style != "link_header"
+    link = found.style in ("link_header", "link_body")
+    one = not link
     if found.style == "none":
         if found.position_params or found.size_param is not None:
             yield place, "style none has neither `size_param` nor `position_params`: all is answered at once"
@@ -69,11 +70,14 @@ def paging(place: Place, found: Pagination) -> Iterator[Finding]:
         yield (*place, "next_path"), "is for a cursor in the query, and holds the position parameter in braces"
     if (found.style == "cursor") != (found.next_cursor is not None):
         yield (*place, "next_cursor"), "is needed by the style `cursor`, and by no other"
-    if found.style == "link_header" and found.place == "body":
+    if (found.style == "link_body") != (found.next_link is not None):
+        yield (*place, "next_link"), "is needed by the style `link_body`, and by no other"
+    if link and found.place == "body":
         yield (*place, "in"), "a link leads to a query"
     if found.default > found.max:
         yield (*place, "default"), "is more than `max`"
-    for key, expression in (("rows", found.rows), ("next_cursor", found.next_cursor)):
+    said = (("rows", found.rows), ("next_cursor", found.next_cursor), ("next_link", found.next_link))
+    for key, expression in said:
         flaw = None if expression is None else expressions.flaw(expression)
         if flaw is not None:
             yield (*place, key), flaw
@@ -208,6 +212,12 @@ def _not_pattern(place: Place, param: Param) -> Iterator[Finding]:
 
 
 def _sent_as(place: Place, param: Param) -> Iterator[Finding]:
+    if param.keys is not None:
+        flaw = patterns.flaw(param.keys)
+        if flaw is not None or param.type != "object":
+            yield (*place, "keys"), flaw or "is for objects"
+    if param.transform == "markdown_to_adf" and param.place != "body":
+        yield (*place, "transform"), "makes an object, which can stand in a body only"
     name = param.to or str(place[-1])
     if param.to == "@" and (param.type != "object" or param.place != "body"):
         yield (*place, "to"), "only an object can be the body itself"

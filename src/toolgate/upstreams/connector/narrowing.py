@@ -1,7 +1,7 @@
 """What an administrator leaves of a connector: which tools, and which values of the arguments that it can be narrowed
 by."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from toolgate.model.errors import ConfigError
@@ -43,17 +43,32 @@ def _is_left(connector: Connector, settings: Settings, tool: Tool) -> bool:
 
 
 def _can_be_judged(connector: Connector, constraint: Constraint, tool: Tool) -> bool:
-    return tool.name in constraint.exempt or set(templates.names(constraint.value)) <= set(connector.params(tool))
+    return tool.name in constraint.exempt or _template(constraint, connector.params(tool)) is not None
 
 
-def judge(connector: Connector, allow: Mapping[str, tuple[str, ...]], tool: Tool, values: Mapping[str, Any]) -> None:
-    """Raises Trouble for what is not allowed; an argument that is not given is not allowed either."""
+def _template(constraint: Constraint, params: Collection[str]) -> str | None:
+    """The one of its templates that this tool is judged by."""
+    told = (constraint.value, *constraint.also)
+    return next((template for template in told if set(templates.names(template)) <= set(params)), None)
+
+
+def judge(
+    connector: Connector, allow: Mapping[str, tuple[str, ...]], tool: Tool, values: Mapping[str, Any], *, bound: bool
+) -> None:
+    """Raises Trouble for what is not allowed; an argument that is not given is not allowed either. `bound` says that
+    no step will bind any more: until then, what a step may yet find out is not missed."""
     for name, allowed in allow.items():
-        constraint = connector.constraints[name]
+        constraint, params = connector.constraints[name], connector.params(tool)
         if tool.name in constraint.exempt:
             continue
-        given = {part: str(values.get(part, "")) for part in templates.names(constraint.value)}
-        value = templates.render(constraint.value, given)
+        template = _template(constraint, params) or constraint.value
+        parts = templates.names(template)
+        if not bound and any(part not in values and part in params and params[part].internal for part in parts):
+            continue
+        given = {part: str(values.get(part, "")) for part in parts}
+        value = templates.render(template, given)
+        if constraint.before is not None:
+            value = value.partition(constraint.before)[0]
         if not all(given.values()) or not _matches(constraint, allowed, value):
             raise Trouble(f"{value[:200]} is not among the {name} that are allowed here: {', '.join(allowed)}")
 

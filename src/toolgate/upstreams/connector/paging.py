@@ -102,6 +102,9 @@ def following(
     at: dict[str, str] | None = None
     if paging.style == "link_header":
         at = _linked(paging, headers.get("link", ""), url)
+    elif paging.style == "link_body":
+        link = expressions.found(paging.next_link or "", body)
+        at = _onward(paging, link, url) if isinstance(link, str) and link else None
     elif paging.style == "cursor":
         cursor = expressions.found(paging.next_cursor or "", body)
         cursor = "" if not cursor else str(cursor) if paging.next_path is None else str(cursor).rpartition("/")[2]
@@ -115,15 +118,19 @@ def following(
 def _linked(paging: Pagination, header: str, url: str) -> dict[str, str] | None:
     """RFC 8288. A link to another origin is none unless `any_origin`; of any, only the position is taken."""
     for target, rest in _LINK.findall(header[:8000]):
-        if not _NEXT.search(rest) or _EMPTY.search(rest):
-            continue
-        try:
-            there, here = urlsplit(urljoin(url, target)), urlsplit(url)
-        except ValueError:
-            return None
-        if not paging.any_origin and (there.scheme, there.netloc) != (here.scheme, here.netloc):
-            return None
-        given = dict(parse_qsl(there.query))
-        at = {name: given[name] for name in paging.position_params if 0 < len(given.get(name, "")) <= _LONGEST_VALUE}
-        return at or None
+        if _NEXT.search(rest) and not _EMPTY.search(rest):
+            return _onward(paging, target, url)
     return None
+
+
+def _onward(paging: Pagination, target: str, url: str) -> dict[str, str] | None:
+    """The position that a link holds, relative to what was asked."""
+    try:
+        there, here = urlsplit(urljoin(url, target)), urlsplit(url)
+    except ValueError:
+        return None
+    if not paging.any_origin and (there.scheme, there.netloc) != (here.scheme, here.netloc):
+        return None
+    given = dict(parse_qsl(there.query))
+    at = {name: given[name] for name in paging.position_params if 0 < len(given.get(name, "")) <= _LONGEST_VALUE}
+    return at or None

@@ -105,7 +105,7 @@ class ConnectorServer:
             page = self._position(prepared, given)
             given = {k: v for k, v in given.items() if k not in (arguments.LIMIT, arguments.PAGE_TOKEN)}
         values = arguments.accepted(prepared.params, given)
-        narrowing.judge(self._connector, self._product.settings.allow, tool, values)
+        self._judge(tool, values, bound=not tool.steps)
         if tool.steps:
             return await self._stepped(out, prepared, values)
         assert tool.request is not None
@@ -117,6 +117,9 @@ class ConnectorServer:
         if len(reply.body) > _LARGE:
             return await asyncio.to_thread(self._shown, prepared, reply, page, url)
         return self._shown(prepared, reply, page, url)
+
+    def _judge(self, tool: Tool, values: dict[str, Any], *, bound: bool) -> None:
+        narrowing.judge(self._connector, self._product.settings.allow, tool, values, bound=bound)
 
     def _position(self, prepared: Prepared, given: dict[str, Any]) -> Position:
         assert prepared.paging is not None
@@ -154,10 +157,12 @@ class ConnectorServer:
                 bound = expressions.found(expression, seen)
                 if bound is not None:
                     values[name] = _fitting(prepared.params[name], name, bound)
+            self._judge(prepared.tool, values, bound=step.request.method != "GET")
             reply = await self._step(out, prepared, step, values)
             if reply is None and not step.quiet:
                 missing.append(step.id)
             seen[step.id] = None if reply is None else self._data(reply)
+        self._judge(prepared.tool, values, bound=True)
         told = self._object(prepared.tool, expressions.found(prepared.tool.result, seen))
         if missing:
             told["note"] = f"not known at the moment: {', '.join(missing)}; ask again in a minute"
