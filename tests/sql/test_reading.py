@@ -151,6 +151,7 @@ async def test_a_column_that_is_not_there_is_told_with_near_names(place: Place):
     [
         ("SELECT FROM WHERE", "cannot be read"),
         ("SELECT 1; SELECT 2", "exactly one statement"),
+        ("SELECTT name", "one begins with SELECT"),
         ("", "sql: expected a text"),
         ("SELECT 'open", "quote"),
         ("SELECT :x", "placeholder"),

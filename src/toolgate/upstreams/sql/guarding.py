@@ -102,6 +102,8 @@ def _one(statements: list[exp.Expr]) -> exp.Expr:
     root = statements[0]
     kind = type(root).__name__
     if kind not in ROOTS:
+        if isinstance(root, exp.Condition | exp.Alias):
+            raise Trouble("this is no query: one begins with SELECT, or with WITH")
         word = root.name.upper() if kind == "Command" and root.name else kind.upper()
         raise Trouble(f"only queries (SELECT, also with WITH, UNION and so on) are run here, not {word[:40]}")
     return root
