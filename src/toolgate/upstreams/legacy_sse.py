@@ -130,9 +130,7 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
     except ValueError as error:
         raise ConfigError((f"server {spec.name}: url: {error}",)) from None
     ca_file = None if settings.ca_file is None else Path(settings.ca_file)
-    route = toolbox.http.route(
-        origin, server=spec.name, limit=spec.max_bytes, ca_file=ca_file, private=spec.private
-    )
+    route = toolbox.http.route(origin, server=spec.name, limit=spec.max_bytes, ca_file=ca_file, private=spec.private)
 
     async def connect(announcements: Announcements, grant: Grant) -> Peer:
         stream = Stream(spec.name, route, grant.headers, spec.max_bytes)
