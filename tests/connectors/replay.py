@@ -102,10 +102,15 @@ def _differences(wanted: dict[str, Any], request: Request) -> list[str]:
     pairs = (
         ("method", wanted["method"], request.method),
         ("path", wanted["path"], request.path),
-        ("query", sorted(wanted.get("query", {}).items()), sorted(request.query)),
+        ("query", sorted(_pairs(wanted.get("query", {}))), sorted(request.query)),
         ("body", wanted.get("body"), body),
     )
     return [f"{what} is {found!r}, not {expected!r}" for what, expected, found in pairs if expected != found]
+
+
+def _pairs(query: dict[str, str | list[str]]) -> list[tuple[str, str]]:
+    """A parameter that is repeated stands in a fixture as a list."""
+    return [(name, one) for name, said in query.items() for one in (said if isinstance(said, list) else [said])]
 
 
 async def _read(reader: asyncio.StreamReader) -> Request | None:

@@ -35,11 +35,13 @@ EXAMPLES = [
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 SHOWN = {
+    "datadog": {"dd-api-key": TOKEN, "dd-application-key": TOKEN, "accept": "application/json"},
     "github": {**BEARER, "x-github-api-version": "2022-11-28", "accept": "application/vnd.github*"},
     "notion": {**BEARER, "notion-version": "2026-03-11", "accept": "application/json"},
     "slack": {**BEARER, "accept": "application/json"},
     "hubspot": {**BEARER, "accept": "application/json"},
     "salesforce": {**BEARER, "accept": "application/json"},
+    "sentry": {**BEARER, "accept": "application/json"},
 }
 """The headers that each request to a product must have, as globs: how the credential is shown, and what is pinned."""
 
