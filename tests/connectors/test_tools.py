@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from fnmatch import fnmatchcase
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 from mcp import types
 
 from tests.connectors.replay import TOKEN, Replay, Request
-from tests.connectors.serving import fixture, serving
+from tests.connectors.serving import USER, fixture, serving
 from tests.ports.speaking import ALL
 from toolgate.protocol import jsonrpc
 from toolgate.upstreams.connector import definitions, reading
@@ -34,6 +35,7 @@ EXAMPLES = [
 
 
 BEARER = {"authorization": f"Bearer {TOKEN}"}
+BASIC = base64.b64encode(f"{USER}:{TOKEN}".encode()).decode()
 SHOWN = {
     "datadog": {"dd-api-key": TOKEN, "dd-application-key": TOKEN, "accept": "application/json"},
     "github": {**BEARER, "x-github-api-version": "2022-11-28", "accept": "application/vnd.github*"},
@@ -43,6 +45,7 @@ SHOWN = {
     "salesforce": {**BEARER, "accept": "application/json"},
     "sentry": {**BEARER, "accept": "application/json"},
 }
+SHOWN |= {name: {"authorization": f"Basic {BASIC}", "accept": "application/json"} for name in ("jira", "confluence")}
 """The headers that each request to a product must have, as globs: how the credential is shown, and what is pinned."""
 
 
