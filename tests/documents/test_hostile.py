@@ -190,6 +190,11 @@ HARMLESS = {"bomb.pdf", "sparse.xlsx", "self.pdf", "table.pdf", "many.pdf", "wid
 """What may as well be read, as far as it goes."""
 
 
+def readers() -> list[psutil.Process]:
+    """The processes of ours that read a document."""
+    return [one for one in psutil.Process().children() if any("documents.worker" in word for word in one.cmdline())]
+
+
 def forever() -> Pulse:
     return Pulse(time.perf_counter() + 3_600)
 
@@ -218,7 +223,7 @@ def test_a_hostile_file_costs_no_more_than_is_allowed(name: str, tmp_path: Path)
     assert reason
     assert "Traceback" not in reason
     assert time.perf_counter() - began < JOB.seconds + _SLACK
-    assert not psutil.Process().children()
+    assert not readers()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not keep a limit on memory")
@@ -229,9 +234,11 @@ def test_memory_is_bounded_and_the_reason_is_told(tmp_path: Path):
 
 
 def test_time_is_bounded_and_the_reason_is_told(tmp_path: Path):
-    (tmp_path / "many.pdf").write_bytes(pdf_many_pages())
-    with pytest.raises(Unreadable, match=r"more than 2 seconds|or 2 seconds"):
-        told(tmp_path / "many.pdf", msgspec.structs.replace(JOB, seconds=2, most=1024 * MIB))
+    (tmp_path / "wide.html").write_bytes(html_wide())
+    began = time.perf_counter()
+    with pytest.raises(Unreadable, match=r"more than 1 seconds|or 1 seconds"):
+        told(tmp_path / "wide.html", msgspec.structs.replace(JOB, seconds=1, memory=2048 * MIB))
+    assert time.perf_counter() - began < 1 + _SLACK
 
 
 def test_a_call_that_was_taken_back_ends_the_process(tmp_path: Path):
@@ -240,7 +247,7 @@ def test_a_call_that_was_taken_back_ends_the_process(tmp_path: Path):
     pulse.stop()
     with pytest.raises(Stopped):
         told(tmp_path / "many.pdf", JOB, pulse)
-    assert not psutil.Process().children()
+    assert not readers()
 
 
 def test_what_is_secret_in_the_environment_is_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

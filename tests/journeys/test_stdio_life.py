@@ -137,7 +137,12 @@ async def test_too_many_requests_at_once_are_refused_and_the_others_answered(tmp
         running = {(await client.heard("notifications/progress"))["progressToken"] for _ in waiting}
         assert running == set(tokens[:512])
         await client.tell("notifications/cancelled", {"requestId": waiting.pop(0)})
-        assert text(await client.call("sdk__release", {"name": name}, modern=True)) == f"released {name}"
+        released: Any = {}
+        for _ in range(100):  # the one that was taken back counts until it has ended
+            released = await client.call("sdk__release", {"name": name}, modern=True)
+            if "result" in released:
+                break
+        assert text(released) == f"released {name}"
         for request_id in waiting:
             assert text(await client.answer(request_id)) == f"{name} was released"
 
