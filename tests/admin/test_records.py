@@ -110,7 +110,8 @@ async def test_without_a_good_key_nothing_is_said(site: Site):
         assert (answer.status, answer.headers["www-authenticate"]) == (401, 'Bearer realm="toolgate"')
     answer = await site.ask("PUT", "/teams/x", b" " * 200_000, who=None)
     assert (answer.status, answer.headers["content-type"]) == (401, "application/problem+json")
-    async with Administration(Place(site.url, "", site.keys[NOBODY][:-1] + "x")) as api:
+    wrong = site.keys[NOBODY][:-1] + ("y" if site.keys[NOBODY].endswith("x") else "x")
+    async with Administration(Place(site.url, "", wrong)) as api:
         with pytest.raises(Unauthenticated):
             await api.me()
 
