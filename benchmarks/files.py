@@ -6,7 +6,6 @@ installed (the tests install it): one call after the other, both servers in turn
 """
 
 import argparse
-import asyncio
 import json
 import os
 import shutil
@@ -21,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import BenchmarkError, Child, Placement, free_port, started, wait_for_port
+from benchmarks.calling import Load, request, window
+from benchmarks.processes import BenchmarkError, Placement, free_port, started, wait_for_port
 from tests.npm.servers import filesystem_stdio
 from tests.npm.toolchain import NpmUnavailableError, install
 
 SIZE = 10_000
-CONNECTIONS = 16
 FOLDERS, FILES = 20, 50
 PROGRAM = ("-c", "import sys; from toolgate.cli.main import main; sys.exit(main())")
 TEXT = "".join(f"{number:6} The quick brown fox jumps over the lazy dog.\n" for number in range(SIZE // 52 + 1))[:SIZE]
@@ -48,60 +47,6 @@ def folder(directory: Path) -> Path:
 # Through the whole line -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Load:
-    """One window: calls answered right, seconds, and what the gateway used."""
-
-    calls: int
-    seconds: float
-    cpu_us: float
-
-
-def _request(port: int, key: str, name: str, arguments: dict[str, Any]) -> bytes:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    params = {"name": name, "arguments": arguments, "_meta": meta}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    head = (
-        f"POST /servers/files/mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
-        f"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-async def _client(port: int, request: bytes, expected: bytes, until: float) -> int:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    calls = 0
-    try:
-        while time.perf_counter() < until:
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-            body = await reader.readexactly(length)
-            if not head.startswith(b"HTTP/1.1 200") or expected not in body:
-                raise BenchmarkError(f"a wrong answer: {head[:200]!r} {body[:300]!r}")
-            calls += 1
-    finally:
-        writer.close()
-    return calls
-
-
-async def _window(port: int, request: bytes, expected: bytes, seconds: float) -> int:
-    until = time.perf_counter() + seconds
-    return sum(await asyncio.gather(*(_client(port, request, expected, until) for _ in range(CONNECTIONS))))
-
-
-def window(gateway: Child, port: int, request: bytes, expected: bytes, seconds: float) -> Load:
-    before, began = gateway.cpu_us(), time.perf_counter()
-    calls = asyncio.run(_window(port, request, expected, seconds))
-    return Load(calls, time.perf_counter() - began, gateway.cpu_us() - before)
-
-
 def through_the_line(directory: Path, root: Path, rounds: int, seconds: float, place: Placement) -> None:
     port = free_port()
     data = directory / "data"
@@ -118,7 +63,7 @@ def through_the_line(directory: Path, root: Path, rounds: int, seconds: float, p
         loads: dict[str, list[Load]] = {case: [] for case in cases}
         for number in range(rounds + 1):
             for case, (name, arguments, expected) in cases.items():
-                load = window(gateway, port, _request(port, key, name, arguments), expected, seconds)
+                load = window(gateway, port, [(request(port, key, "files", name, arguments), expected)], seconds)
                 if number:  # the first warms up
                     loads[case].append(load)
     print("| through the whole line, over HTTP | calls/s | CPU µs/call |\n| --- | --: | --: |")

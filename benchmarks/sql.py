@@ -7,26 +7,24 @@ that the parser has seen it. The gateway runs on one core; clients and PostgreSQ
 
 import argparse
 import asyncio
-import json
 import os
 import shutil
 import sqlite3
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmarks.processes import BenchmarkError, Child, Placement, free_port, started, wait_for_port
+from benchmarks.calling import Load, request, window
+from benchmarks.processes import Placement, free_port, started, wait_for_port
 from tests.databases.mariadb import MariaDB
 from tests.databases.mariadb import programs as mariadb_programs
 from tests.databases.postgres import Postgres, wheel
 
 CUSTOMERS = 100_000
-CONNECTIONS = 16
 PROGRAM = ("-c", "import sys; from toolgate.cli.main import main; sys.exit(main())")
 TABLE = "CREATE TABLE customers (id INTEGER PRIMARY KEY, name VARCHAR(80), segment VARCHAR(20))"
 PASSWORD = "benchmark"
@@ -82,55 +80,6 @@ def reference(directory: Path, name: str, url: str) -> str:
     return f"file:{file}"
 
 
-def request(port: int, key: str, server: str, name: str, arguments: dict[str, Any]) -> bytes:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientInfo": {"name": "benchmark", "version": "1"},
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    params = {"name": name, "arguments": arguments, "_meta": meta}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).encode()
-    head = (
-        f"POST /servers/{server}/mcp HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
-        f"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: {name}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-async def client(port: int, requests: list[tuple[bytes, bytes]], until: float) -> int:
-    """One connection. Each answer must hold what its request expects."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    calls = 0
-    try:
-        while time.perf_counter() < until:
-            sent, expected = requests[calls % len(requests)]
-            writer.write(sent)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-            body = await reader.readexactly(length)
-            if not head.startswith(b"HTTP/1.1 200") or expected not in body:
-                raise BenchmarkError(f"a wrong answer: {head[:200]!r} {body[:300]!r}")
-            calls += 1
-    finally:
-        writer.close()
-    return calls
-
-
-async def many(port: int, requests: list[tuple[bytes, bytes]], seconds: float) -> int:
-    until = time.perf_counter() + seconds
-    shares = [requests[place::CONNECTIONS] or requests for place in range(CONNECTIONS)]
-    return sum(await asyncio.gather(*(client(port, share, until) for share in shares)))
-
-
-def window(gateway: Child, port: int, requests: list[tuple[bytes, bytes]], seconds: float) -> tuple[float, float]:
-    """Calls per second, and microseconds of the gateway's processor per call."""
-    before, began = gateway.cpu_us(), time.perf_counter()
-    calls = asyncio.run(many(port, requests, seconds))
-    return calls / (time.perf_counter() - began), (gateway.cpu_us() - before) / calls
-
-
 def cases(port: int, key: str, server: str) -> dict[str, list[tuple[bytes, bytes]]]:
     named = [
         (
@@ -160,7 +109,7 @@ def measure(directory: Path, places: dict[str, dict[str, Any]], rounds: int, sec
         wait_for_port(gateway, port)
         key = (data / "local.key").read_text().strip()
         listed = {case: sent for name in places for case, sent in cases(port, key, name).items()}
-        found: dict[str, list[tuple[float, float]]] = {case: [] for case in listed}
+        found: dict[str, list[Load]] = {case: [] for case in listed}
         for number in range(rounds + 1):
             for case, sent in listed.items():
                 result = window(gateway, port, sent, seconds)
@@ -168,7 +117,8 @@ def measure(directory: Path, places: dict[str, dict[str, Any]], rounds: int, sec
                     found[case].append(result)
     print("| a row by its primary key | calls/s | CPU µs/call |\n| --- | --: | --: |")
     for case, results in found.items():
-        speed, cost = (statistics.median(values) for values in zip(*results, strict=True))
+        speed = statistics.median(load.calls / load.seconds for load in results)
+        cost = statistics.median(load.cpu_us / load.calls for load in results)
         print(f"| {case} | {speed:,.0f} | {cost:,.0f} |")
 
 
