@@ -121,7 +121,7 @@ class Work:
     """One kind of ordinary work: our tool and theirs, with the arguments of the call of this number."""
 
     name: str
-    tools: tuple[str, str]
+    tools: tuple[str, ...]
     arguments: Any
 
 
