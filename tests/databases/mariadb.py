@@ -12,12 +12,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import aiomysql
+
+from tests.databases.readiness import await_line, end
 
 START_S = 60
 STOP_S = 30
@@ -74,31 +75,12 @@ class MariaDB:
             cwd=self.folder, **self._identity,
         )  # fmt: skip
         self._process = process
-        ready = threading.Event()
-        lines: list[str] = []
-
-        def read() -> None:
-            assert process.stderr is not None
-            with process.stderr:
-                for line in process.stderr:
-                    lines.append(line)
-                    if READY in line:
-                        ready.set()
-            ready.set()
-
-        threading.Thread(target=read, daemon=True).start()
-        assert ready.wait(START_S), "MariaDB does not start: " + "".join(lines)
-        assert any(READY in line for line in lines), "MariaDB does not start: " + "".join(lines)
+        await_line(process, READY, START_S, "MariaDB")
 
     def close(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_S)
+            end(process, signal.SIGTERM, STOP_S)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str, user: str, password: str) -> str:

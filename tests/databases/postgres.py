@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+
+from tests.databases.readiness import await_line, end
 
 START_S = 30
 STOP_S = 20
@@ -93,33 +94,13 @@ class Postgres:
             **self._identity,
         )
         self._process = process
-        ready = threading.Event()
-        lines: list[str] = []
-
-        def read() -> None:
-            assert process.stderr is not None
-            with process.stderr:
-                for line in process.stderr:
-                    lines.append(line)
-                    if READY in line:
-                        ready.set()
-            ready.set()
-
-        threading.Thread(target=read, daemon=True).start()
-        assert ready.wait(START_S), "PostgreSQL does not start: " + "".join(lines)
-        assert any(READY in line for line in lines), "PostgreSQL does not start: " + "".join(lines)
+        await_line(process, READY, START_S, "PostgreSQL")
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """SIGINT ends it at once and in good order; SIGQUIT as if it had crashed."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_S)
+        if process is not None:
+            end(process, how, STOP_S)
 
     def close(self) -> None:
         self.stop()
