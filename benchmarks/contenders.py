@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import BenchmarkError, Child, Placement, free_port, started, wait_for_port
+from benchmarks.processes import BenchmarkError, Child, Placement, started, wait_for_port
+from tests.free_port import free_port
 
 HERE = Path(__file__).parent
 

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.calling import Load, request, window
-from benchmarks.processes import BenchmarkError, Placement, free_port, started, wait_for_port
+from benchmarks.processes import BenchmarkError, Placement, started, wait_for_port
+from tests.free_port import free_port
 from tests.npm.servers import filesystem_stdio
 from tests.npm.toolchain import NpmUnavailableError, install
 

@@ -117,12 +117,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 def wait_for_port(child: Child, port: int, seconds: float = 60) -> None:
     """Returns when something listens on the port. Raises BenchmarkError if the child ends first or time is up."""
     deadline = time.monotonic() + seconds

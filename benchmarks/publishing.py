@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.policy import GRANTS, SERVERS, TEAMS, USERS, grant
-from benchmarks.processes import Placement, free_port, started, wait_for_port
+from benchmarks.processes import Placement, started, wait_for_port
+from tests.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
 from toolgate.assembly.records import open_records, toolbox_of
 from toolgate.cli.event_loop import run, settle_memory

@@ -19,10 +19,11 @@ from typing import Any
 import yaml
 
 from benchmarks.calling import Load, request, window
-from benchmarks.processes import Placement, free_port, started, wait_for_port
+from benchmarks.processes import Placement, started, wait_for_port
 from tests.databases.mariadb import MariaDB
 from tests.databases.mariadb import programs as mariadb_programs
 from tests.databases.postgres import Postgres, wheel
+from tests.free_port import free_port
 
 CUSTOMERS = 100_000
 PROGRAM = ("-c", "import sys; from toolgate.cli.main import main; sys.exit(main())")

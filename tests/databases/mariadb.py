@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any
 import aiomysql
 
 from tests.databases.readiness import await_line, end
+from tests.free_port import free_port
 
 START_S = 60
 STOP_S = 30
@@ -38,7 +38,7 @@ class MariaDB:
     def __init__(self, server: str, install: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tgmy-"))  # short: a socket's path may have 107 bytes
         self.socket = self.folder / "s"
-        self.port = _free_port()
+        self.port = free_port()
         self._server = server
         self._install = install
         self._data = self.folder / "data"
@@ -100,8 +100,3 @@ class MariaDB:
             return rows
         finally:
             connection.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]

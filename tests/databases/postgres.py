@@ -10,7 +10,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import asyncpg
 
 from tests.databases.readiness import await_line, end
+from tests.free_port import free_port
 
 START_S = 30
 STOP_S = 20
@@ -39,7 +39,7 @@ class Postgres:
 
     def __init__(self, wheel: Path, *, durable: bool = False) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tgpg-"))  # short: a socket's path may have 107 bytes
-        self.port = _free_port()
+        self.port = free_port()
         self._durable = durable
         self._identity: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
@@ -123,11 +123,6 @@ class Postgres:
             return rows
         finally:
             await connection.close(timeout=STOP_S)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 def _group_of_nobody() -> str:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,15 +11,11 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.docs.pages import Block
+from tests.free_port import free_port
 
 USUAL_PORT = re.compile(r"\b8484\b")
 STEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
 
 
 def surroundings(folder: Path, port: str) -> dict[str, str]:
@@ -105,7 +100,7 @@ class Story:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port()
+        self._port = str(free_port())
         self._served: list[Served] = []
         self._last: Callable[[], str] = str
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import stat
 import sys
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import psutil
 import pytest
 import trustme
 
+from tests.free_port import free_port
 from tests.journeys.carriers import DEMO, bridged, declared, opened
 from tests.journeys.pipes import PREFIX, Pipes, piped
 from tests.journeys.terminal import Terminal
@@ -38,12 +38,6 @@ async def bridge(gateway: Gateway, *, key: str = "", modern: bool = True) -> Asy
 
 def text(response: Any) -> str:
     return response["result"]["content"][0]["text"]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.promise("bridge.key")
