@@ -7,7 +7,7 @@ from hypothesis import settings
 
 from tests.promises import PROMISES
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.databases.fixtures"]
 
 # How long an example takes is the machine's mood; what must be fast has a bound of its own.
 settings.register_profile("toolgate", deadline=None)

@@ -1,4 +1,4 @@
-"""Pytest fixtures of databases. A `conftest.py` imports them by name."""
+"""Pytest fixtures of databases, for every test: one PostgreSQL serves all of them."""
 
 from __future__ import annotations
 

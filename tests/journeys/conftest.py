@@ -8,14 +8,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.databases.fixtures import empty_postgres, own_postgres, postgres
 from tests.journeys.peers import DENIED, Behind, launched_peers
 from tests.journeys.wire import MODERN, SECONDS, Wire
 from tests.npm.fixtures import npm_toolchain
 from tests.npm.toolchain import Toolchain
 from tests.running import ALL, Gateway, Installation
 
-__all__ = ["empty_postgres", "npm_toolchain", "own_postgres", "postgres"]
+__all__ = ["npm_toolchain"]
 
 KEYS = {"alice": {}, "bob": {}, "carol": {}, "dave": {}, "nobody": {}}
 """`alice` may use everything but DENIED; `bob` and `carol` everything; `dave` one tool of one server; `nobody`

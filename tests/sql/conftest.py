@@ -12,12 +12,9 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import require
-from tests.databases.fixtures import postgres
 from tests.databases.mariadb import MariaDB, programs
 from tests.databases.postgres import Postgres
 from tests.sql.places import CANARY, My, Pg, Place, Sqlite
-
-__all__ = ["postgres"]
 
 DIALECTS = ("sqlite", "postgres", "mysql")
 
