@@ -32,7 +32,7 @@ class Server:
         self.gate.set()
 
     async def discover(self, grant: Grant, /) -> Discovery:
-        raise NotImplementedError
+        raise AssertionError("dispatching only calls")
 
     async def call(self, out: Outbound, caller: Any, /) -> Result:
         self.given.append(out)
@@ -42,10 +42,10 @@ class Server:
         return self.answer
 
     def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
-        raise NotImplementedError
+        raise AssertionError("dispatching only calls")
 
     async def watch(self, uris: frozenset[str], /) -> None:
-        raise NotImplementedError
+        raise AssertionError("dispatching only calls")
 
 
 class Credentials:
