@@ -1,6 +1,7 @@
 """Every seam of the house, one to four methods each. The outer ring implements them; the planes see only these."""
 
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -230,13 +231,22 @@ class DataKeys(Protocol):
         ...
 
 
+def _passing_key(purpose: str) -> bytes:
+    return os.urandom(32)
+
+
 class Toolbox(msgspec.Struct, frozen=True):
-    """What `open()` of an extension receives: capabilities, never other extensions."""
+    """What `open()` of an extension receives: capabilities, never other extensions.
+
+    `key(purpose)` is 32 bytes to seal or sign with, for this purpose alone: the same in all replicas and after a
+    restart, where a data directory stands behind it.
+    """
 
     http: Http
     secrets: Secrets
     clock: Clock
     data: Path
+    key: Callable[[str], bytes] = _passing_key
 
 
 class UpstreamKind(Protocol):

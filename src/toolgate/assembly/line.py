@@ -28,7 +28,7 @@ from toolgate.pipeline.listing import Listing
 from toolgate.pipeline.ring import Ring
 from toolgate.pipeline.wheel import Wheel
 from toolgate.ports import Authenticator, Clock, Handler, Secrets, Sessions, Sink, Toolbox
-from toolgate.protocol.sealed import Seal
+from toolgate.protocol.sealed import Seal, derived_key
 from toolgate.rules import keys
 from toolgate.stores import sessions as session_store
 from toolgate.stores.clock import SystemClock
@@ -150,7 +150,7 @@ async def _toolbox(setup: Setup, stack: AsyncExitStack) -> Toolbox:
     bare = Toolbox(http, _NoSecrets(), clock, setup.data.path)
     secrets = await stack.enter_async_context(references.open(references.Config(setup.environment, base), bare))
     resolved = secrets if setup.secrets is None else setup.secrets(secrets)
-    return Toolbox(http, resolved, clock, setup.data.path)
+    return Toolbox(http, resolved, clock, setup.data.path, lambda purpose: derived_key(setup.data.sealing_key, purpose))
 
 
 class _NoSecrets(Secrets):

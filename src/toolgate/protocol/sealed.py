@@ -42,5 +42,10 @@ class Seal:
             return None
 
 
+def derived_key(key: bytes, purpose: str) -> bytes:
+    """A sealing key for what an extension seals, 32 bytes; `key` is the one that all replicas share."""
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"toolgate/extension/" + purpose.encode()).derive(key)
+
+
 def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
