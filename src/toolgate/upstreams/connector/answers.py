@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,7 +12,7 @@ from toolgate.model.errors import ParseFailed
 from toolgate.protocol import jsonrpc
 from toolgate.rules.redaction import printable, redacted
 from toolgate.upstreams.connector import expressions
-from toolgate.upstreams.connector.format import Connector
+from toolgate.upstreams.connector.format import Errors, Http, RateLimit
 
 UNTOLD: Any = msgspec.UNSET
 _LONGEST_MESSAGE = 300
@@ -28,6 +28,19 @@ _CODES = {
     422: ("invalid", "check the arguments"),
     429: ("rate_limited", "ask again later"),
 }
+
+
+class Api(Protocol):
+    """What must be known of a product to ask it and to read its answers. A connector is one."""
+
+    @property
+    def http(self) -> Http: ...
+
+    @property
+    def rate_limit(self) -> RateLimit: ...
+
+    @property
+    def errors(self) -> Errors: ...
 
 
 class Reply:
@@ -61,29 +74,29 @@ class Reply:
         return {"status": self.status, "headers": dict(self.headers), "body": self.data}
 
 
-def is_good(connector: Connector, reply: Reply) -> bool:
-    wanted = connector.errors.success_when
+def is_good(api: Api, reply: Reply) -> bool:
+    wanted = api.errors.success_when
     return 200 <= reply.status < 300 and (wanted is None or expressions.holds(wanted, reply.looked_at()))
 
 
-def is_limited(connector: Connector, reply: Reply) -> bool:
+def is_limited(api: Api, reply: Reply) -> bool:
     """Whether the product says: not now."""
     if reply.status in _BUSY:
         return True
-    when = connector.rate_limit.limited_when
+    when = api.rate_limit.limited_when
     return when is not None and not 200 <= reply.status < 300 and expressions.holds(when, reply.looked_at())
 
 
-def wait(connector: Connector, reply: Reply, now: float) -> float | None:
+def wait(api: Api, reply: Reply, now: float) -> float | None:
     """Seconds until it may be asked again, as the answer says; None where it does not. RFC 9110 section 10.2.3."""
     said = reply.headers.get("retry-after", "").strip()
     if said:
         return _seconds(said, now)
-    reset = connector.rate_limit.reset
+    reset = api.rate_limit.reset
     moment = None if reset is None else _moment(reply.headers.get(reset.lower(), ""))
     if moment is None:
         return None
-    return max(0.0, moment if connector.rate_limit.reset_is == "seconds" else moment - now)
+    return max(0.0, moment if api.rate_limit.reset_is == "seconds" else moment - now)
 
 
 def _seconds(said: str, now: float) -> float | None:
@@ -116,31 +129,31 @@ def _number(said: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def refusal(connector: Connector, reply: Reply, now: float) -> str:
+def refusal(api: Api, reply: Reply, now: float) -> str:
     """An answer that is not good, for the model: a code, the product's own words as far as they help, what to do."""
     code, hint = _CODES.get(reply.status, ("unavailable", "it is not the arguments: try again later"))
     if 300 <= reply.status < 400:
         code, hint = "redirected", "it leads elsewhere, and that is not followed: what was asked for has been moved"
     elif 200 <= reply.status < 300:
         code, hint = "refused", "check the arguments"
-    limited = is_limited(connector, reply)
+    limited = is_limited(api, reply)
     if limited:
         code, hint = ("rate_limited", "ask again later") if reply.status != 503 else ("unavailable", "ask again later")
-        seconds = wait(connector, reply, now)
+        seconds = wait(api, reply, now)
         hint = hint if seconds is None else f"ask again in {math.ceil(seconds)} seconds"
     seen = reply.looked_at()
-    rule = next((rule for rule in connector.errors.rules if expressions.holds(rule.when, seen)), None)
+    rule = next((rule for rule in api.errors.rules if expressions.holds(rule.when, seen)), None)
     if rule is not None and not limited:
         code, hint = rule.code or code, rule.hint or hint
-    message = _message(connector, reply)
+    message = _message(api, reply)
     return f"{code} (status {reply.status}): {message + '; ' if message else ''}{hint}"
 
 
-def _message(connector: Connector, reply: Reply) -> str:
+def _message(api: Api, reply: Reply) -> str:
     """The product's own words. Not of a failure within it: those are for its makers."""
     if reply.status >= 500:
         return ""
-    said = expressions.found(connector.errors.message, reply.data)
+    said = expressions.found(api.errors.message, reply.data)
     if not isinstance(said, str):
         return ""
     return redacted(printable(" ".join(said.split())))[:_LONGEST_MESSAGE].rstrip(".")

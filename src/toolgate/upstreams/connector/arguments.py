@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
+import msgspec
+
+from toolgate.model.call import Outbound
 from toolgate.rules import patterns
 from toolgate.rules.names import meant
 from toolgate.upstreams.connector.format import Pagination, Param
@@ -53,6 +56,14 @@ def _property(param: Param) -> dict[str, Any]:
     elif param.type == "string" and not param.enum and param.pattern is None:
         shape["maxLength"] = param.max_length
     return shape
+
+
+def given(out: Outbound) -> dict[str, Any]:
+    """The arguments of a call, as they came. Raises Trouble."""
+    try:
+        return msgspec.json.decode(out.params.get("arguments", b"{}"), type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise Trouble("arguments: expected an object") from None
 
 
 def accepted(params: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:

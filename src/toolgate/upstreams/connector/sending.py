@@ -13,7 +13,7 @@ from toolgate.model.errors import ConfigError, UpstreamFailed
 from toolgate.ports import Clock, HttpRoute
 from toolgate.rules import endpoints, globs
 from toolgate.upstreams.connector import answers, templates
-from toolgate.upstreams.connector.answers import Reply
+from toolgate.upstreams.connector.answers import Api, Reply
 from toolgate.upstreams.connector.building import Built
 from toolgate.upstreams.connector.format import Connector
 from toolgate.upstreams.connector.trouble import Trouble
@@ -44,12 +44,17 @@ def base_of(connector: Connector, variables: Mapping[str, str]) -> Base:
         raise ConfigError((f"variables: the address of the product: {flaw}",)) from None
     hosts = tuple(templates.render(host, values).lower() for host in connector.http.allow_hosts)
     base = Base(origin, path.rstrip("/"), hosts)
-    scheme, host = urlsplit(origin).scheme, _host(origin)
+    host = _host(origin)
     if "?" in path or not is_allowed(base, host):
         raise ConfigError((f"variables: {host} is not among the hosts that may be asked ({', '.join(hosts)})",))
-    if scheme != "https" and host not in ("127.0.0.1", "localhost", "::1"):
+    if not is_secure(origin):
         raise ConfigError(("variables: a product is asked over https; http is for this machine alone",))
     return base
+
+
+def is_secure(origin: str) -> bool:
+    """Whether a credential may be shown there: over https, or to this machine alone."""
+    return urlsplit(origin).scheme == "https" or _host(origin) in ("127.0.0.1", "localhost", "::1")
 
 
 def _host(url: str) -> str:
@@ -67,16 +72,16 @@ class Sender:
     """Sends what was built, and again when it is told to come later and that does no harm."""
 
     def __init__(
-        self, server: str, connector: Connector, base: Base, route: HttpRoute, clock: Clock,
+        self, server: str, api: Api, base: Base, route: HttpRoute, clock: Clock,
         credential: Sequence[tuple[str, str]], timeout: float,
     ) -> None:  # fmt: skip
         self._server = server
-        self._connector = connector
+        self._api = api
         self._base = base
         self._route = route
         self._clock = clock
         self._timeout = timeout
-        shared = {"User-Agent": f"toolgate/{__version__}", **connector.http.headers}
+        shared = {"User-Agent": f"toolgate/{__version__}", **api.http.headers}
         self._prepared = route.prepare([*shared.items(), *credential])
         self._own_accept = any(name.lower() == "accept" for name in shared)
         self._plain = route.prepare([*((k, v) for k, v in shared.items() if k.lower() != "accept"), *credential])
@@ -85,9 +90,9 @@ class Sender:
         """The answer, whatever its status. `deadline` is in seconds of `time.perf_counter`. Raises UpstreamFailed."""
         for attempt in range(_RETRIES + 1):
             reply = await self._followed(built, idempotent, deadline)
-            if not idempotent or attempt == _RETRIES or not answers.is_limited(self._connector, reply):
+            if not idempotent or attempt == _RETRIES or not answers.is_limited(self._api, reply):
                 return reply
-            wait = answers.wait(self._connector, reply, self._clock.now())
+            wait = answers.wait(self._api, reply, self._clock.now())
             if wait is None or wait > MOST_WAIT or wait >= deadline - time.perf_counter():
                 return reply
             await asyncio.sleep(wait)
@@ -98,7 +103,7 @@ class Sender:
         for _ in range(_REDIRECTS):
             reply = await self._once(built, idempotent, deadline)
             location = reply.headers.get("location", "")
-            may = self._connector.http.redirects == "same_origin" and built.method == "GET"
+            may = self._api.http.redirects == "same_origin" and built.method == "GET"
             if reply.status not in _MOVED or not may or not location:
                 return reply
             target = self._same_origin(built.target, location)

@@ -99,7 +99,7 @@ class ConnectorServer:
         self._announcements.end()
 
     async def _told(self, out: Outbound, prepared: Prepared) -> dict[str, Any]:
-        given = _arguments(out)
+        given = arguments.given(out)
         tool, page = prepared.tool, None
         if prepared.paging is not None:
             page = self._position(prepared, given)
@@ -255,10 +255,3 @@ def _fitting(param: Param, name: str, value: Any) -> Any:
     if reason is not None:
         raise Trouble(f"what was found for {name} cannot be used: {reason}")
     return value
-
-
-def _arguments(out: Outbound) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(out.params.get("arguments", b"{}"), type=dict[str, Any])
-    except msgspec.DecodeError:
-        raise Trouble("arguments: expected an object") from None
