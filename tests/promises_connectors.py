@@ -17,6 +17,10 @@ CONNECTORS: dict[str, tuple[str, str]] = {
         "docs/how-to/connectors.md",
         "An answer is cut at the border of a row, says so, and the rest can be had; who is busy is asked later.",
     ),
+    "connectors.definition": (
+        "docs/extend/connectors.md",
+        "A connector can stand whole in its server's settings, judged as one in a folder, and told by its fields.",
+    ),
     "connectors.told": (
         "docs/extend/connectors.md",
         "What is wrong with a connector is told with file, line, field and reason, before anything of it is served.",

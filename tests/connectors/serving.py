@@ -79,7 +79,7 @@ async def serving(data: Path, replay: Replay, *, timeout: float = 20.0, **member
     async with playing(replay):
         variables = {"base_url": replay.url, **members.pop("variables", {})}
         given: dict[str, Any] = {"private": True, "variables": variables}
-        if "path" in members:
+        if "path" in members or "definition" in members:
             given["token"] = "env:THE_TOKEN"
         else:
             given["connector"] = members.get("connector", "github")

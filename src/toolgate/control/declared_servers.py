@@ -159,6 +159,8 @@ def _plain(name: str, place: Place, around: Surroundings, top: str, in_list: boo
         if isinstance(value, (int, float)) and not isinstance(value, bool) and plaintext.is_secret_name(name):
             place.wrong("a secret must not stand here in plain text: give a reference, env:NAME or file:PATH")
         return value
+    if top.rpartition(".")[2] in plaintext.DOCUMENTS and plaintext.is_template(value):
+        return value
     text = _judge_text(place, name, value, around, allowed=not in_list)
     is_own = place.path == top or _PART.fullmatch(place.path.removeprefix(top)) is not None
     if name == "url" and is_own and references.find(text) is None and not endpoints.is_remote(text):

@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -19,6 +19,13 @@ class Kinds(msgspec.Struct, frozen=True):
     names: Sequence[str]
     fields: Callable[[str], Sequence[str]]
     validate: Callable[[str, dict[str, Any]], Sequence[tuple[str, str]]]
+
+
+@runtime_checkable
+class Judging(Protocol):
+    """Settings that say more of what is wrong with them than one reason: as (path, reason) each."""
+
+    def flaws(self) -> Sequence[tuple[str, str]]: ...
 
 
 def kinds_of(settings: Mapping[str, Callable[[], type[msgspec.Struct]]]) -> Kinds:
@@ -53,11 +60,11 @@ def flaws(struct: type[msgspec.Struct], values: Mapping[str, Any]) -> list[tuple
     if found:
         return found
     try:
-        convert_settings(struct, values)
+        made = convert_settings(struct, values)
     except msgspec.ValidationError as error:
         reason, path = _parts(error)
         return [(path.removeprefix("."), reason)]
-    return []
+    return list(made.flaws()) if isinstance(made, Judging) else []
 
 
 def _path(wanted: type, value: Any) -> Any:

@@ -4,6 +4,9 @@ and inside URLs. Errs towards silence for texts in general and towards refusal f
 import re
 from urllib.parse import parse_qsl, urlsplit
 
+DOCUMENTS = frozenset({"definition"})
+"""Settings that hold a whole document, in which templates stand where secrets are put in."""
+
 _SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:authorization|cookie|token|secret|password|passwd|passphrase|pat|credentials?"
     r"|(?:api|app|access|account|auth|encryption|functions?|license|master|private|secret|service|signing"
@@ -18,12 +21,19 @@ _SHAPES = re.compile(
     r"|AIza[0-9A-Za-z_-]{30}|npm_[0-9A-Za-z]{30}|tg_[0-9A-Za-z]{7}_[0-9A-Za-z]{43}"
     r"|eyJ[0-9A-Za-z_-]{10,}\.[0-9A-Za-z_-]{10,}\.|-----BEGIN [A-Z ]*PRIVATE KEY-----)"
 )
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_TEMPLATE = re.compile(r'(?:[A-Za-z][A-Za-z-]{0,19} )?(?:[A-Za-z_-]{1,20}=)?"?\{[a-z][a-z0-9_]{0,39}\}"?')
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://\S+")
+"""A bound, so that a long text is gone through once."""
 
 
 def is_secret_name(name: str) -> bool:
     """Whether a header, variable or setting of this name holds a secret: `Authorization`, `GITHUB_TOKEN`, `apiKey`."""
     return _SECRET_NAME.search(_CAMEL.sub("_", name)) is not None
+
+
+def is_template(text: str) -> bool:
+    """Whether this is a place for a secret and none itself: `Bearer {token}`, `Token token="{key}"`."""
+    return _TEMPLATE.fullmatch(text) is not None
 
 
 def has_secret_shape(text: str) -> bool:

@@ -102,7 +102,8 @@ def _plain(path: str, name: str, value: Any, facts: Facts, in_list: bool = False
         for place, item in enumerate(cast("list[Any]", value)):
             yield from _plain(f"{path}[{place}]", name, item, facts, in_list=True)
     elif isinstance(value, str):
-        yield from _text(path, name, value, facts, allowed=not in_list)
+        if path.split(".")[1] not in plaintext.DOCUMENTS or not plaintext.is_template(value):
+            yield from _text(path, name, value, facts, allowed=not in_list)
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and plaintext.is_secret_name(name):
         yield path, _PLAIN
 

@@ -19,7 +19,7 @@ from toolgate.ports import Toolbox, Upstream
 from toolgate.protocol.sealed import Seal
 from toolgate.rules import patterns
 from toolgate.rules.names import meant
-from toolgate.upstreams.connector import narrowing, reading
+from toolgate.upstreams.connector import inline, monograms, narrowing, reading
 from toolgate.upstreams.connector.format import Connector
 from toolgate.upstreams.connector.results import Scrub
 from toolgate.upstreams.connector.sending import Base, Sender, base_of
@@ -34,9 +34,8 @@ SHARING: Sharing = "all"
 async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> AsyncGenerator[Upstream]:
     """Asks nothing of the product before the first call. Raises ConfigError for a connector that is not right, a
     credential that is not there, and an address that may not be asked."""
-    folder = reading.INCLUDED / (settings.connector or "") if settings.path is None else Path(settings.path)
     try:
-        connector = await asyncio.to_thread(reading.read, folder)
+        connector, icon = await asyncio.to_thread(_read, settings)
         narrowing.offered(connector, settings)
         shown = credential(connector, settings, toolbox.secrets)
         variables = _variables(connector, settings)
@@ -54,7 +53,7 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
     sender = Sender(spec.name, connector, base, route, toolbox.clock, shown.headers, timeout)
     key = await asyncio.to_thread(_key, spec.name, base, shown)
     product = Product(
-        spec.name, connector, folder, settings, sender, Seal(key, "connector-page"), Scrub(shown.secrets),
+        spec.name, connector, icon, settings, sender, Seal(key, "connector-page"), Scrub(shown.secrets),
         toolbox.clock, base.origin, base.path, variables,
     )  # fmt: skip
     server = ConnectorServer(product)
@@ -63,6 +62,16 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
     finally:
         server.close()
         await route.close()
+
+
+def _read(settings: Settings) -> tuple[Connector, bytes]:
+    """The connector that the settings name or hold, and its icon. Raises ConfigError."""
+    if settings.definition is not None:
+        connector = inline.read(settings.definition)
+        return connector, monograms.svg(connector.title)
+    folder = reading.INCLUDED / (settings.connector or "") if settings.path is None else Path(settings.path)
+    connector = reading.read(folder)
+    return connector, (folder / (connector.icon or "")).read_bytes()
 
 
 def _variables(connector: Connector, settings: Settings) -> Mapping[str, str]:

@@ -1,7 +1,6 @@
 """A connector's tools as MCP knows them."""
 
 import base64
-from pathlib import Path
 from typing import Any
 
 from toolgate import __version__
@@ -37,8 +36,8 @@ def offer(connector: Connector, tool: Tool) -> Offer:
     return Offer(OfferKind.TOOL, tool.name, {key: jsonrpc.encode_raw(value) for key, value in made.items()})
 
 
-def server_info(connector: Connector, folder: Path) -> bytes:
-    """With the icon in it, so that nobody fetches one from elsewhere."""
-    encoded = base64.b64encode((folder / connector.icon).read_bytes()).decode()
-    icon = {"src": f"data:image/svg+xml;base64,{encoded}", "mimeType": "image/svg+xml", "sizes": ["any"]}
-    return jsonrpc.encode({"name": connector.id, "title": connector.title, "version": __version__, "icons": [icon]})
+def server_info(connector: Connector, icon: bytes) -> bytes:
+    """With the icon in it, an SVG, so that nobody fetches one from elsewhere."""
+    encoded = base64.b64encode(icon).decode()
+    shown = {"src": f"data:image/svg+xml;base64,{encoded}", "mimeType": "image/svg+xml", "sizes": ["any"]}
+    return jsonrpc.encode({"name": connector.id, "title": connector.title, "version": __version__, "icons": [shown]})

@@ -235,7 +235,7 @@ class Tool(_Value, frozen=True):
     description: str
     hints: Hints
     result: Expression
-    examples: tuple[Example, ...]
+    examples: tuple[Example, ...] = ()
     group: Name | None = None
     scopes: tuple[str, ...] = ()
     use: tuple[str, ...] = ()
@@ -249,16 +249,17 @@ class Tool(_Value, frozen=True):
 
 
 class Connector(_Value, frozen=True):
-    """One product. `connector` is the version of the format."""
+    """One product. `connector` is the version of the format. In a folder, `docs`, `icon` and an example for each tool
+    are required."""
 
     connector: Literal["v1"]
     id: Id
     title: Told
     description: Annotated[str, msgspec.Meta(min_length=20, max_length=400)]
-    docs: HttpsUrl
-    icon: str
     http: Http
     tools: Annotated[tuple[Tool, ...], msgspec.Meta(min_length=1, max_length=150)]
+    docs: HttpsUrl | None = None
+    icon: str | None = None
     categories: tuple[str, ...] = ()
     instructions: Told | None = None
     variables: dict[Name, Variable] = {}

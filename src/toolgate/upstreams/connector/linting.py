@@ -5,21 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolgate.rules import headers, patterns
+from toolgate.rules import headers, patterns, references
 from toolgate.upstreams.connector import expressions, linting_tools, templates
 from toolgate.upstreams.connector.format import Auth, Connector
 
 Finding = tuple[tuple[str | int, ...], str]
 
 _VALUE = re.compile(r"[\x20-\x7e]*")
+_SAFE_URL = re.compile(r"https://|\{|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]+)?(?:/|$)")
 _ICON_BYTES = 4096
 _ACTIVE = re.compile(rb"<script|<foreignObject|\son\w+=|href", re.IGNORECASE)
 
 
-def findings(connector: Connector, folder: Path) -> list[Finding]:
-    """Everything that is wrong, as (place, reason)."""
+def findings(connector: Connector, folder: Path | None) -> list[Finding]:
+    """Everything that is wrong, as (place, reason). One without a `folder` has neither icon nor fixtures."""
     return [
-        *_identity(connector, folder),
+        *(() if folder is None else _identity(connector, folder)),
         *_variables(connector),
         *_http(connector),
         *(found for position, auth in enumerate(connector.auth) for found in _auth(connector, auth, position)),
@@ -32,8 +33,10 @@ def findings(connector: Connector, folder: Path) -> list[Finding]:
 def _identity(connector: Connector, folder: Path) -> Iterator[Finding]:
     if connector.id != folder.name:
         yield ("id",), f"must be the name of its folder, {folder.name}"
-    icon = folder / connector.icon
-    if Path(connector.icon).name != connector.icon or icon.suffix != ".svg" or not icon.is_file():
+    if connector.docs is None:
+        yield ("docs",), "is missing: where its API is described"
+    icon = folder / (connector.icon or "")
+    if Path(connector.icon or "").name != connector.icon or icon.suffix != ".svg" or not icon.is_file():
         yield ("icon",), "must name an SVG file in the connector's folder"
     elif icon.stat().st_size > _ICON_BYTES or _ACTIVE.search(icon.read_bytes()):
         yield ("icon",), f"an icon has at most {_ICON_BYTES} bytes, and neither scripts nor links"
@@ -51,8 +54,8 @@ def _variables(connector: Connector) -> Iterator[Finding]:
 def _http(connector: Connector) -> Iterator[Finding]:
     known = {*connector.variables, *(f"{name}.host" for name in connector.variables)}
     yield from _template(("http", "base_url"), connector.http.base_url, known)
-    if not connector.http.base_url.startswith(("https://", "{")):
-        yield ("http", "base_url"), "must be an https URL"
+    if not _SAFE_URL.match(connector.http.base_url):
+        yield ("http", "base_url"), "must be an https URL; http is for this machine alone"
     if not connector.http.allow_hosts:
         yield ("http", "allow_hosts"), "must name at least one host: nothing is allowed by leaving it out"
     for position, host in enumerate(connector.http.allow_hosts):
@@ -129,3 +132,5 @@ def _headers(place: tuple[Any, ...], given: dict[str, str]) -> Iterator[Finding]
             yield (*place, name), flaw
         if not _VALUE.fullmatch(value):
             yield (*place, name), "a header holds printable ASCII characters only"
+        elif references.find(value) is not None:
+            yield (*place, name), "a credential is shown by `auth`, and given in the server's settings"

@@ -21,7 +21,7 @@ _TOKEN_BYTES = 4
 _LISTS = ("list_", "search_")
 
 
-def findings(connector: Connector, folder: Path) -> Iterator[Finding]:
+def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
     """Everything that is wrong with the tools, as (place, reason)."""
     for name, params_ in connector.shared.items():
         for key, param in params_.items():
@@ -83,7 +83,7 @@ def paging(place: Place, found: Pagination) -> Iterator[Finding]:
             yield (*place, key), flaw
 
 
-def _words(place: Place, connector: Connector, tool: Tool, folder: Path) -> Iterator[Finding]:
+def _words(place: Place, connector: Connector, tool: Tool, folder: Path | None) -> Iterator[Finding]:
     if not 20 <= len(tool.description) <= 400:
         yield (*place, "description"), f"has {len(tool.description)} characters; 20 to 400 tell a model what it needs"
     if tool.hints.read_only and tool.hints.destructive:
@@ -94,18 +94,22 @@ def _words(place: Place, connector: Connector, tool: Tool, folder: Path) -> Iter
             yield (*place, "result"), flaw
         if tool.response == "text":
             yield (*place, "result"), "a text has no parts: write `raw`"
-    if not tool.examples:
+    if not tool.examples and folder is not None:
         yield (*place, "examples"), "at least one, with a fixture, so that the tool can be tested without the product"
     shown = params(connector, tool)
     for position, example in enumerate(tool.examples):
         where = (*place, "examples", position)
-        if not (folder / "fixtures" / example.fixture).is_file() or Path(example.fixture).name != example.fixture:
+        if folder is not None and not _is_there(folder / "fixtures", example.fixture):
             yield (*where, "fixture"), f"there is no fixtures/{example.fixture}"
         for name, value in example.args.items():
             if name not in shown and not (tool.paginate and name == arguments.LIMIT):
                 yield (*where, "args", name), "is no argument of this tool"
             elif name in shown and (flaw := arguments.flaw(shown[name], value)):
                 yield (*where, "args", name), flaw
+
+
+def _is_there(fixtures: Path, name: str) -> bool:
+    return Path(name).name == name and (fixtures / name).is_file()
 
 
 def _requests(place: Place, connector: Connector, tool: Tool) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from toolgate.rules.names import meant
 from toolgate.upstreams.connector import format as format_
 from toolgate.upstreams.connector import linting
 from toolgate.upstreams.connector.format import Connector
+from toolgate.upstreams.connector.linting import Finding
 
 FILE = "connector.yaml"
 INCLUDED = Path(toolgate.__file__).parent / "connectors"
@@ -62,15 +63,23 @@ def parse(text: bytes, folder: Path) -> Connector:
         raise ConfigError((f"{shown}:{mark.line + 1 if mark else 1}: this is not YAML: {error.problem}",)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError((f"{shown}:1: this is not YAML in UTF-8 ({type(error).__name__})",)) from None
+    connector, findings = judged(loaded, folder)
+    if connector is None:
+        found = sorted(findings, key=lambda finding: _line(root, finding[0]))
+        raise ConfigError(tuple(_told(shown, root, place, reason) for place, reason in found))
+    return connector
+
+
+def judged(loaded: Any, folder: Path | None) -> tuple[Connector | None, tuple[Finding, ...]]:
+    """The connector that these plain values are, or everything that is wrong with them. Without a `folder` it stands in
+    a server's settings."""
     try:
         connector = msgspec.convert(loaded, Connector)
     except msgspec.ValidationError as error:
         reason, place = _pinpointed(loaded, error)
-        raise ConfigError((_told(shown, root, place, reason[:1].lower() + reason[1:]),)) from None
-    found = sorted(linting.findings(connector, folder), key=lambda finding: _line(root, finding[0]))
-    if found:
-        raise ConfigError(tuple(_told(shown, root, place, reason) for place, reason in found))
-    return connector
+        return None, ((place, reason[:1].lower() + reason[1:]),)
+    found = tuple(linting.findings(connector, folder))
+    return (None if found else connector), found
 
 
 def _composed(text: str) -> Any:
@@ -170,6 +179,11 @@ def _line(root: Any, place: Path_) -> int:
     return line
 
 
+def field_of(place: Path_) -> str:
+    """A place as people read it: `tools[0].params.city`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
 def _told(shown: str, root: Any, place: Path_, reason: str) -> str:
-    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+    field = field_of(place)
     return f"{shown}:{_line(root, place)}: {field}: {reason}" if field else f"{shown}:{_line(root, place)}: {reason}"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -46,7 +45,7 @@ class Product(msgspec.Struct, frozen=True):
 
     name: str
     connector: Connector
-    folder: Path
+    icon: bytes
     settings: Settings
     sender: Sender
     seal: Seal
@@ -72,7 +71,7 @@ class ConnectorServer:
     async def discover(self, grant: Grant, /) -> Discovery:
         """What the connector says. Nothing is asked of the product."""
         connector = self._connector
-        info = definitions.server_info(connector, self._product.folder)
+        info = definitions.server_info(connector, self._product.icon)
         offers = tuple(definitions.offer(connector, prepared.tool) for prepared in self._tools.values())
         eras = frozenset({Era.MODERN.value, Era.LEGACY.value})
         said = connector.instructions or connector.description

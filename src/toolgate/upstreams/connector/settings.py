@@ -1,17 +1,20 @@
 """What `toolgate.yaml` may say of a connector."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from toolgate.model.errors import ConfigError
 from toolgate.rules.names import meant
+from toolgate.upstreams.connector import inline
 from toolgate.upstreams.connector.reading import included, read
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`connector` is the id of one that comes with Toolgate, `path` the folder of one of your own.
+    """`connector` is the id of one that comes with Toolgate, `path` the folder of one of your own, `definition` one of
+    your own as it stands here, whole.
 
     `auth` chooses among the ways to sign in; the first one unless given. `credentials` are its fields, secrets by
     reference; `token` stands for the field of that name. `tools` are globs. `read_only` offers only tools that read.
@@ -23,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     connector: str | None = None
     path: str | None = None
+    definition: dict[str, Any] | None = None
     auth: str | None = None
     token: str | None = None
     credentials: dict[str, str] = {}
@@ -35,8 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ca_file: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.connector is None) == (self.path is None):
-            raise ValueError("give `connector`, the id of one that comes with Toolgate, or `path`, and not both")
+        if sum(one is not None for one in (self.connector, self.path, self.definition)) != 1:
+            raise ValueError("give `connector`, the id of one that comes with Toolgate, or `path`, or `definition`")
         known = included()
         if self.connector is not None and self.connector not in known:
             hint = meant(self.connector, known)
@@ -51,3 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         empty = next((name for name, globs in self.allow.items() if not globs), None)
         if empty is not None:
             raise ValueError(f"allow.{empty} is empty: name what is allowed, or leave it out")
+
+    def flaws(self) -> Sequence[tuple[str, str]]:
+        """What is wrong with the definition, as (path within these settings, reason)."""
+        return () if self.definition is None else inline.flaws(self.definition)
