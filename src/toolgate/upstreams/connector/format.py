@@ -248,6 +248,43 @@ class Tool(_Value, frozen=True):
     pagination: Pagination | None = None
 
 
+class OAuth(_Value, frozen=True):
+    """Each person signs in at the vendor (OAuth 2.1). `client` says how a gateway gets to be a client there: `dcr`
+    (RFC 7591), `cimd` (a client ID metadata document), or `preregistered`, by an administrator. URLs that are not given
+    are found by RFC 9728 and RFC 8414."""
+
+    client: Literal["dcr", "cimd", "preregistered"]
+    scopes: tuple[Told, ...] = ()
+    authorize_url: HttpsUrl | None = None
+    token_url: HttpsUrl | None = None
+
+
+class RouteAuth(_Value, frozen=True):
+    """One way to sign in at a vendor's own server: `headers`, each one field, or a scheme and one field
+    (`Bearer {token}`); `basic` as in Auth; or `oauth`. `steps` are what an administrator of the product does first."""
+
+    id: Id
+    title: Told
+    fields: dict[Name, Field] = {}
+    headers: dict[str, str] = {}
+    basic: tuple[str, str] | None = None
+    oauth: OAuth | None = None
+    steps: tuple[Told, ...] = ()
+
+
+class Route(_Value, frozen=True):
+    """A vendor's own MCP server as another way to the product. `url` is a template over the route's `variables`;
+    `read_only` are the headers that hold it to reading."""
+
+    title: Told
+    url: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    auth: Annotated[tuple[RouteAuth, ...], msgspec.Meta(min_length=1)]
+    docs: HttpsUrl | None = None
+    help: Told | None = None
+    variables: dict[Name, Variable] = {}
+    read_only: dict[str, str] = {}
+
+
 class Connector(_Value, frozen=True):
     """One product. `connector` is the version of the format. In a folder, `docs`, `icon` and an example for each tool
     are required."""
@@ -264,6 +301,7 @@ class Connector(_Value, frozen=True):
     instructions: Told | None = None
     variables: dict[Name, Variable] = {}
     auth: tuple[Auth, ...] = ()
+    routes: dict[Name, Route] = {}
     rate_limit: RateLimit = RateLimit()
     errors: Errors = Errors()
     pagination: Pagination | None = None

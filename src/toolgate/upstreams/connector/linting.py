@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolgate.rules import headers, patterns, references
-from toolgate.upstreams.connector import expressions, linting_tools, templates
+from toolgate.upstreams.connector import expressions, linting_lookups, linting_routes, linting_tools, templates
 from toolgate.upstreams.connector.format import Auth, Connector
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -24,9 +24,12 @@ def findings(connector: Connector, folder: Path | None) -> list[Finding]:
         *_variables(connector),
         *_http(connector),
         *(found for position, auth in enumerate(connector.auth) for found in _auth(connector, auth, position)),
+        *linting_routes.findings(connector),
         *_expressions(connector),
         *_constraints(connector),
         *linting_tools.findings(connector, folder),
+        *linting_lookups.findings(connector),
+        *_rate_limit(connector),
     ]
 
 
@@ -98,6 +101,12 @@ def _expressions(connector: Connector) -> Iterator[Finding]:
             yield place, flaw
     if paging is not None:
         yield from linting_tools.paging(("pagination",), paging)
+
+
+def _rate_limit(connector: Connector) -> Iterator[Finding]:
+    limit = connector.rate_limit
+    if limit.remaining is not None and limit.reset is None:
+        yield ("rate_limit", "remaining"), "needs `reset`: until when the product is not asked"
 
 
 def _constraints(connector: Connector) -> Iterator[Finding]:
