@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from toolgate.model.identity import Principal
+from toolgate.rules import callers
 from toolgate.rules.names import meant
 from toolgate.upstreams.sql.database import Trouble
 from toolgate.upstreams.sql.settings import CALLER, CALLER_PREFIX, Parameter, Query, fits, moment
@@ -109,24 +110,9 @@ def _when(when: date | datetime, speech: Speech) -> Any:
 def _of_caller(name: str, principal: Principal | None) -> str:
     """What is known of the caller. Raises Trouble where it is not known: nothing is made up."""
     field = name.removeprefix(CALLER_PREFIX)
-    known = {} if principal is None else _known(principal)
+    known = {} if principal is None else callers.certain(principal)
     value = known.get(field)
     if field not in CALLER or value is None:
         who = "the caller" if principal is None else principal.id
         raise Trouble(f"this is bound to the caller's {field.replace('_', ' ')}, and {who} has none that is certain")
     return value
-
-
-def _known(principal: Principal) -> dict[str, str | None]:
-    """Whoever may keep keys of their own chooses their names and what is accounted to them, and whoever owns a team the
-    names of its programs: of a key that somebody owns, only the owner is certain."""
-    owner = principal.owner
-    user = owner.removeprefix("user:") if owner is not None and owner.startswith("user:") else None
-    return {
-        "id": principal.id,
-        "name": principal.name if owner is None else user,
-        "owner": owner,
-        "user": user,
-        "team": principal.teams[0] if len(principal.teams) == 1 else None,
-        "cost_center": principal.cost_center if owner is None else None,
-    }

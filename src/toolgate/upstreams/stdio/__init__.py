@@ -16,9 +16,9 @@ from toolgate.model.identity import Grant
 from toolgate.pipeline.announcements import Announcements
 from toolgate.pipeline.duplex import Peer
 from toolgate.pipeline.duplex_upstream import DuplexUpstream, Limits
+from toolgate.pipeline.surroundings import surroundings
 from toolgate.ports import Toolbox, Upstream
 from toolgate.upstreams.stdio.child import Child, Program
-from toolgate.upstreams.stdio.surroundings import surroundings
 
 SHARING: Sharing = "principal"
 

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from toolgate.model.errors import UpstreamFailed
+from toolgate.pipeline.complaints import Complaints
 from toolgate.pipeline.duplex import Peer
-from toolgate.upstreams.stdio.complaints import Complaints
 
 log = logging.getLogger(__name__)
 
