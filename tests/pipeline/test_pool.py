@@ -1,7 +1,8 @@
 """The pool: one opening for all who wait, a bound, no thing that is used is closed, and none is forgotten open."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -46,8 +47,14 @@ class Maker:
         self.made.append(thing)
         return thing
 
-    def pool(self, bound: int = 10) -> KeyedPool[Thing]:
+    def pool(self, bound: int = 10) -> KeyedPool[Hashable, Thing]:
         return KeyedPool(self, bound=bound, idle=IDLE, what="sessions of server 'x'")
+
+
+@asynccontextmanager
+async def leased(pool: KeyedPool[Hashable, Thing], key: Hashable) -> AsyncIterator[Thing]:
+    with pool.lease(key) as lease:
+        yield lease.thing or await lease.opened()
 
 
 def test_one_opening_for_all_who_wait():
@@ -57,7 +64,7 @@ def test_one_opening_for_all_who_wait():
         maker.gate.clear()
 
         async def use() -> Thing:
-            async with pool.lease("k") as thing:
+            async with leased(pool, "k") as thing:
                 return thing
 
         users = [asyncio.create_task(use()) for _ in range(10)]
@@ -65,7 +72,7 @@ def test_one_opening_for_all_who_wait():
         maker.gate.set()
         assert set(await asyncio.gather(*users)) == set(maker.made)
         assert maker.begun == 1
-        async with pool.lease("k") as again:
+        async with leased(pool, "k") as again:
             assert again is maker.made[0]
         await pool.close()
 
@@ -81,7 +88,7 @@ def test_a_failure_reaches_all_who_wait_and_is_forgotten():
 
         async def use() -> str:
             try:
-                async with pool.lease("k"):
+                async with leased(pool, "k"):
                     return "opened"
             except UpstreamFailed as fault:
                 return fault.message
@@ -106,7 +113,7 @@ def test_who_gives_up_does_not_take_it_from_the_others():
         maker.gate.clear()
 
         async def use() -> Thing:
-            async with pool.lease("k") as thing:
+            async with leased(pool, "k") as thing:
                 return thing
 
         impatient, patient = asyncio.create_task(use()), asyncio.create_task(use())
@@ -130,7 +137,7 @@ def test_what_nobody_waits_for_any_more_is_closed_when_idle():
         maker.gate.clear()
 
         async def use() -> None:
-            async with pool.lease("k"):
+            async with leased(pool, "k"):
                 pass
 
         user = asyncio.create_task(use())
@@ -149,20 +156,20 @@ def test_the_longest_idle_one_makes_room_and_none_that_is_used():
     async def main() -> None:
         maker = Maker()
         pool = maker.pool(bound=2)
-        async with pool.lease("a"):
+        async with leased(pool, "a"):
             pass
-        async with pool.lease("b"):
+        async with leased(pool, "b"):
             pass
-        async with pool.lease("a"):
+        async with leased(pool, "a"):
             pass
-        async with pool.lease("c"):
+        async with leased(pool, "c"):
             await settle()
             assert {thing.key: thing.closed for thing in maker.made} == {"a": 0, "b": 1, "c": 0}
-            async with pool.lease("a"):
+            async with leased(pool, "a"):
                 with pytest.raises(Limited, match=r"all 2 sessions of server 'x' are in use"):
-                    async with pool.lease("d"):
+                    async with leased(pool, "d"):
                         pass
-        async with pool.lease("d"):
+        async with leased(pool, "d"):
             pass
         await pool.close()
         assert all(thing.closed == 1 for thing in maker.made)
@@ -174,9 +181,9 @@ def test_idle_ones_are_closed_and_used_ones_are_kept():
     async def main() -> None:
         maker = Maker()
         pool = maker.pool()
-        async with pool.lease("idle"):
+        async with leased(pool, "idle"):
             pass
-        async with pool.lease("used"):
+        async with leased(pool, "used"):
             await asyncio.sleep(1.5 * IDLE)
             assert {thing.key: thing.closed for thing in maker.made} == {"idle": 1, "used": 0}
             assert [thing.key for thing in pool.opened()] == ["used"]
@@ -193,13 +200,13 @@ def test_a_broken_one_is_forgotten_once():
     async def main() -> None:
         maker = Maker()
         pool = maker.pool()
-        async with pool.lease("k") as first:
+        async with leased(pool, "k") as first:
             pass
         pool.forget("k", first)
-        async with pool.lease("k") as second:
+        async with leased(pool, "k") as second:
             assert second is not first
         pool.forget("k", first)
-        async with pool.lease("k") as third:
+        async with leased(pool, "k") as third:
             assert third is second, "the other was not broken"
         await pool.close()
         assert [thing.closed for thing in maker.made] == [1, 1]
@@ -211,11 +218,11 @@ def test_nothing_is_opened_once_it_is_closed():
     async def main() -> None:
         maker = Maker()
         pool = maker.pool()
-        async with pool.lease("k"):
+        async with leased(pool, "k"):
             pass
         await pool.close()
         with pytest.raises(UpstreamFailed, match="being closed"):
-            async with pool.lease("k"):
+            async with leased(pool, "k"):
                 pass
         assert maker.begun == 1
 
@@ -231,7 +238,7 @@ def test_who_waits_while_it_is_closed_is_told_so():
         maker.gate.clear()
 
         async def use() -> None:
-            async with pool.lease("k"):
+            async with leased(pool, "k"):
                 pass
 
         user = asyncio.create_task(use())
@@ -267,7 +274,7 @@ def test_whatever_happens(steps: list[tuple[str, int]], bound: int):
         broken: set[Thing] = set()
 
         async def use(key: int, leave: asyncio.Event) -> None:
-            async with pool.lease(key) as thing:
+            async with leased(pool, key) as thing:
                 assert not thing.closed or thing in broken
                 thing.users += thing not in broken
                 try:

@@ -85,8 +85,8 @@ def test_an_id_says_what_was_settled(principal: str, endpoint: str, version: str
     assert opened is not None
     assert msgspec.json.encode(opened) == msgspec.json.encode(session)
     assert len(text) < 4_096, "it travels in a header"
-    envelope = opened.envelope(log_level="info", progress_token=None, meta={})
-    assert (envelope.era, envelope.version, envelope.session, envelope.log_level) == (Era.LEGACY, version, "u1", "info")
+    envelope = opened.envelope()
+    assert (envelope.era, envelope.version, envelope.session, envelope.log_level) == (Era.LEGACY, version, "u1", None)
     assert json.loads(envelope.client or b"") == {"name": "desk", "version": "1.2"}
     assert set(json.loads(envelope.capabilities)) == {"sampling", "roots"}
 

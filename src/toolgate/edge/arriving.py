@@ -4,10 +4,12 @@ import itertools
 import os
 from typing import Protocol
 
+import msgspec
+
 from toolgate.model.call import Arrival, Envelope, Fields
 from toolgate.model.errors import BadRequest
 from toolgate.model.identity import Credential, Principal
-from toolgate.ports import Sessions
+from toolgate.ports import SessionState
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import PROGRESS_TOKEN
 from toolgate.protocol.handshake import Negotiated
@@ -33,32 +35,36 @@ def new_id() -> str:
 
 
 def session_arrival(
-    sessions: Sessions,
-    session: Negotiated,
+    endpoint: str,
+    envelope: Envelope,
+    state: SessionState | None,
     message: Message,
     params: Fields,
     credential: Credential,
     size: int,
     peer: str = "",
 ) -> Arrival:
-    """The Arrival of one request, whose `params` become the Arrival's own. Raises BadRequest for what is none, or may
-    not be asked in a session."""
+    """The Arrival of one request of the session whose bare envelope and state these are; `params` become the Arrival's
+    own. Raises BadRequest for what is none, or may not be asked in a session."""
     method = message.method
     if not isinstance(method, str) or method == "initialize":
         raise BadRequest("a session is initialized once, and not in a batch")
-    envelope = _envelope(sessions, session, params)
-    return Arrival(
-        new_id(), needed_id(message), session.endpoint, method, params, envelope, credential, None, size, peer
-    )
+    level = None if state is None else state.log_level
+    raw = params.pop("_meta", None)
+    if raw is not None or level is not None:
+        meta = {} if raw is None else jsonrpc.fields(raw, "_meta")
+        token = meta.pop(PROGRESS_TOKEN, None)
+        envelope = msgspec.structs.replace(envelope, log_level=level, progress_token=token, meta=meta)
+    return Arrival(new_id(), needed_id(message), endpoint, method, params, envelope, credential, None, size, peer)
 
 
 def initialize_arrival(
     session: Negotiated, message: Message, params: Fields, credential: Credential, size: int, peer: str = ""
 ) -> Arrival:
     """The Arrival of the handshake itself, once it is negotiated."""
-    envelope = session.envelope(log_level=None, progress_token=None, meta={})
+    request_id = needed_id(message)
     return Arrival(
-        new_id(), needed_id(message), session.endpoint, "initialize", params, envelope, credential, None, size, peer
+        new_id(), request_id, session.endpoint, "initialize", params, session.envelope(), credential, None, size, peer
     )
 
 
@@ -68,11 +74,3 @@ def needed_id(message: Message) -> bytes:
     if request_id is None:
         raise BadRequest("a request needs an id")
     return request_id
-
-
-def _envelope(sessions: Sessions, session: Negotiated, params: Fields) -> Envelope:
-    raw = params.pop("_meta", None)
-    meta = jsonrpc.fields(raw, "_meta") if raw is not None else {}
-    state = sessions.state(session.uid)
-    level = None if state is None else state.log_level
-    return session.envelope(log_level=level, progress_token=meta.pop(PROGRESS_TOKEN, None), meta=meta)

@@ -136,8 +136,7 @@ class McpEndpoints:
         bodies = jsonrpc.split_batch(request.body)
         if request.header(SESSION) is None:
             raise BadRequest("one message per request: batches exist only in sessions of 2025-03-26")
-        session = self.legacy.open(request, principal, endpoint)
-        await self.legacy.batch(request, responder, bodies, endpoint, session, credential)
+        await self.legacy.batch(request, responder, bodies, principal, endpoint, credential)
 
     async def _legacy(
         self, request: Request, responder: Responder, message: Message, params: Fields, endpoint: str,
@@ -150,8 +149,7 @@ class McpEndpoints:
         try:
             if principal.ceiling is not None:
                 self._door.enter(principal, endpoint, request.client)
-            session = self.legacy.open(request, principal, endpoint)
-            await self.legacy.message(request, responder, message, params, session, credential, task)
+            await self.legacy.message(request, responder, message, params, principal, endpoint, credential, task)
         except Fault as fault:
             self.malformed += 1
             request_id = bytes(message.id) if isinstance(message.id, msgspec.Raw) else None

@@ -10,7 +10,7 @@ import msgspec
 from toolgate.edge.answering import fault_answer
 from toolgate.edge.arriving import initialize_arrival, session_arrival
 from toolgate.edge.exchange import EVENT_STREAM, Exchange
-from toolgate.edge.modern import VERSION
+from toolgate.edge.modern import HANDSHAKE, VERSION
 from toolgate.edge.request import Request, Responder
 from toolgate.edge.session import STANDALONE, Live, SessionExchange
 from toolgate.edge.silence import Silence
@@ -18,7 +18,7 @@ from toolgate.model.call import Arrival, Era, Fields
 from toolgate.model.errors import BadRequest, Limited, UnknownSession, UnsupportedVersion
 from toolgate.model.identity import Credential, Principal
 from toolgate.pipeline.listening import LISTS, Hub, Stream
-from toolgate.ports import Caller, Clock, Sessions
+from toolgate.ports import Caller, Clock, Sessions, SessionState
 from toolgate.protocol import faults, jsonrpc, sse
 from toolgate.protocol.handshake import Negotiated, negotiated, open_session, seal_session
 from toolgate.protocol.jsonrpc import Message
@@ -57,31 +57,35 @@ class Legacy:
         self._clock = clock
         self._answer = answer
         self._live: OrderedDict[str, Live] = OrderedDict()
-        self._opened: OrderedDict[tuple[str, str, str], Negotiated] = OrderedDict()
+        self._opened: OrderedDict[tuple[bytes, str, str], Negotiated] = OrderedDict()
 
     # Sessions -------------------------------------------------------------------------------------------------------
 
-    def open(self, request: Request, principal: Principal, endpoint: str) -> Negotiated:
-        """The session that a request names. Raises BadRequest without one, UnknownSession (404) for one that is
-        foreign, ended or expired, UnsupportedVersion for a version header that contradicts."""
-        text = request.header(SESSION)
-        if text is None:
+    def open(self, request: Request, principal: Principal, endpoint: str) -> tuple[Negotiated, SessionState]:
+        """The session that a request names, and its state. Raises BadRequest without one, UnknownSession (404) for one
+        that is foreign, ended or expired, UnsupportedVersion for a version header that contradicts."""
+        sealed = request.headers.get(SESSION)
+        if sealed is None:
             raise BadRequest("the Mcp-Session-Id header is missing: send `initialize` first")
-        key = (text, principal.id, endpoint)
+        key = (sealed, principal.id, endpoint)
+        now = self._clock.now()
         session = self._opened.get(key)
-        if session is None or session.until < self._clock.now():
-            session = open_session(self._seal, text, principal=principal.id, endpoint=endpoint, now=self._clock.now())
+        if session is None or session.until < now:
+            text = sealed.decode("latin-1")
+            session = open_session(self._seal, text, principal=principal.id, endpoint=endpoint, now=now)
             if session is None:
                 raise UnknownSession("this session is not known here: send `initialize` again")
             self._opened[key] = session
             if len(self._opened) > _OPENED:
                 self._opened.popitem(last=False)
-        if self._sessions.state(session.uid) is None:
+        state = self._sessions.state(session.uid)
+        if state is None:
             raise UnknownSession("this session was ended: send `initialize` again")
-        version = request.header(VERSION)
-        if version is not None and version.strip() not in LEGACY_VERSIONS:
-            raise UnsupportedVersion(f"protocol version {version[:40]!r} is not served", {"supported": LEGACY_VERSIONS})
-        return session
+        version = request.headers.get(VERSION)
+        if version is not None and version.strip(b" \t") not in HANDSHAKE:
+            asked = version[:40].decode("latin-1")
+            raise UnsupportedVersion(f"protocol version {asked!r} is not served", {"supported": LEGACY_VERSIONS})
+        return session, state
 
     def live(self, session: Negotiated) -> Live:
         """The process-local side of a session. Raises Limited when too many are busy."""
@@ -121,10 +125,11 @@ class Legacy:
         exchange.finish(status, body, headers)
 
     async def message(
-        self, request: Request, responder: Responder, message: Message, params: Fields, session: Negotiated,
-        credential: Credential, task: "asyncio.Task[None]",
+        self, request: Request, responder: Responder, message: Message, params: Fields, principal: Principal,
+        endpoint: str, credential: Credential, task: "asyncio.Task[None]",
     ) -> None:  # fmt: skip
         """One request, notification or response of a session."""
+        session, state = self.open(request, principal, endpoint)
         live = self.live(session)
         if not isinstance(message.method, str):
             live.questions.answered(message)
@@ -134,17 +139,18 @@ class Legacy:
             responder.reply(202, (), b"")
         else:
             size = len(request.body)
-            arrival = session_arrival(self._sessions, session, message, params, credential, size, request.client)
+            arrival = session_arrival(endpoint, live.envelope, state, message, params, credential, size, request.client)
             exchange = SessionExchange(responder, live)
             outcome = await self._run(live, arrival, exchange, task)
             exchange.drop() if outcome is None else exchange.finish(*outcome)
         self.forget_idle(live)
 
     async def batch(
-        self, request: Request, responder: Responder, bodies: list[bytes], endpoint: str, session: Negotiated,
+        self, request: Request, responder: Responder, bodies: list[bytes], principal: Principal, endpoint: str,
         credential: Credential,
     ) -> None:  # fmt: skip
         """A batch (2025-03-26): its requests run side by side, their answers come as one array, or one event each."""
+        session, state = self.open(request, principal, endpoint)
         if session.version not in WITH_BATCHES:
             raise BadRequest(f"batches are not part of {session.version}")
         if not 0 < len(bodies) <= MOST_IN_BATCH:
@@ -153,8 +159,9 @@ class Legacy:
         live = self.live(session)
         arrivals = [
             session_arrival(
-                self._sessions,
-                session,
+                endpoint,
+                live.envelope,
+                state,
                 asked,
                 jsonrpc.fields(asked.params),
                 credential,
@@ -179,7 +186,7 @@ class Legacy:
 
     def get(self, request: Request, responder: Responder, principal: Principal, endpoint: str) -> None:
         """The stand-alone stream, or the rest of a stream that broke off (Last-Event-ID)."""
-        session = self.open(request, principal, endpoint)
+        session, _ = self.open(request, principal, endpoint)
         live = self.live(session)
         missed: list[tuple[str, bytes]] = []
         last = request.header(b"last-event-id")
@@ -196,7 +203,7 @@ class Legacy:
 
     def delete(self, request: Request, responder: Responder, principal: Principal, endpoint: str) -> None:
         """The client ends its session."""
-        session = self.open(request, principal, endpoint)
+        session, _ = self.open(request, principal, endpoint)
         self._sessions.end(session.uid, session.until)
         live = self._live.pop(session.uid, None)
         if live is not None:

@@ -16,13 +16,13 @@ METHOD = b"mcp-method"
 NAME = b"mcp-name"
 _PARAM = mirror.PARAM_PREFIX.encode()
 _ROUTING = frozenset({VERSION, METHOD, NAME})
-_HANDSHAKE = frozenset(version.encode() for version in LEGACY_VERSIONS)
+HANDSHAKE = frozenset(version.encode() for version in LEGACY_VERSIONS)
 
 
 def is_modern(request: Request, params: Fields) -> bool:
     """Which era one message belongs to: its body decides, then its header (SPEC-DIGEST 2.6, era selection)."""
     header = request.headers.get(VERSION)
-    if header is not None and header.strip(b" \t") not in _HANDSHAKE:
+    if header is not None and header.strip(b" \t") not in HANDSHAKE:
         return True
     return envelopes.claimed_version(params) is not None
 

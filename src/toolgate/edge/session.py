@@ -45,6 +45,7 @@ class Live:
         self, negotiated: Negotiated, sessions: Sessions, silence: Silence, quieted: "Callable[[Live], None]"
     ) -> None:
         self.negotiated = negotiated
+        self.envelope = negotiated.envelope()
         self._quieted = quieted
         self.sessions = sessions
         self.silence = silence

@@ -203,8 +203,9 @@ class StdioEdge:
         messages = [jsonrpc.decode(body) for body in bodies]
         asked = [each for each in messages if isinstance(each.method, str) and each.id is not msgspec.UNSET]
         credential = self._client.credential
+        state, envelope = self._sessions.state(session.uid), session.envelope()
         arrivals = [
-            session_arrival(self._sessions, session, each, jsonrpc.fields(each.params), credential, len(line))
+            session_arrival(session.endpoint, envelope, state, each, jsonrpc.fields(each.params), credential, len(line))
             for each in asked
         ]
         self._check([arrival.wire_id for arrival in arrivals])
@@ -228,11 +229,13 @@ class StdioEdge:
             read = envelopes.read(params)
             envelopes.check_version(read)
             return Arrival(new_id(), request_id, client.endpoint, method, params, read, client.credential, None, size)
-        if self._session is None:
+        session = self._session
+        if session is None:
             raise BadRequest(
                 f"send `initialize` first, or put {envelopes.VERSION} and {envelopes.CAPABILITIES} into `_meta`"
             )
-        return session_arrival(self._sessions, self._session, message, params, client.credential, size)
+        state = self._sessions.state(session.uid)
+        return session_arrival(session.endpoint, session.envelope(), state, message, params, client.credential, size)
 
     def _check(self, wire_ids: list[bytes]) -> None:
         """Raises a Fault unless these requests may begin now."""

@@ -65,7 +65,7 @@ class DuplexUpstream:
         self._restarts = Restarts(spec.name)
         self._announcements = Announcements()
         self._watch = Watch()
-        self._pool: KeyedPool[Conversation] = KeyedPool(
+        self._pool: KeyedPool[Key, Conversation] = KeyedPool(
             self._make, bound=limits.conversations, idle=limits.idle, what=f"{limits.what} of server {spec.name!r}"
         )
 
@@ -90,7 +90,8 @@ class DuplexUpstream:
     async def changes(self, grant: Grant, /) -> AsyncIterator[Change]:
         """Keeps one conversation open for as long as it is iterated; ends when that one is lost."""
         eras = self._eras or await self._learn(grant)
-        async with self._pool.lease(_main(eras, grant)) as talk:
+        with self._pool.lease(_main(eras, grant)) as lease:
+            talk = lease.thing or await lease.opened()
             follower = self._announcements.follow()
             forget = talk.peer.when_lost(follower.end)
             attending = asyncio.ensure_future(talk.attend(self._watch))
@@ -115,15 +116,15 @@ class DuplexUpstream:
 
     async def _use(self, key: Key, use: Callable[[Conversation], Awaitable[T]]) -> T:
         """One that broke while nobody used it is replaced; one that breaks in use fails what uses it."""
-        async with self._pool.lease(key) as talk:
+        with self._pool.lease(key) as lease:
+            talk = lease.thing or await lease.opened()
             if not talk.peer.lost:
                 return await use(talk)
         self._pool.forget(key, talk)
-        async with self._pool.lease(key) as talk:
-            return await use(talk)
+        with self._pool.lease(key) as lease:
+            return await use(lease.thing or await lease.opened())
 
-    async def _make(self, key: Hashable) -> Conversation:
-        assert isinstance(key, Key)
+    async def _make(self, key: Key) -> Conversation:
         talk = self._take_spare(key) or await self._begin(key, key.era)
         began = asyncio.get_running_loop().time()
         talk.peer.when_lost(lambda: self._broke(key, talk, began))
@@ -178,8 +179,8 @@ class DuplexUpstream:
             key = _main(eras, grant)
             self._spare = (key, talk)
             try:
-                async with self._pool.lease(key):
-                    pass  # kept there for its first user
+                with self._pool.lease(key) as lease:
+                    await lease.opened()  # kept there for its first user
             finally:
                 if self._take_spare(key) is not None:
                     await talk.close()  # it could not be kept, or there was one already

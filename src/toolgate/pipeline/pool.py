@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from toolgate.model.errors import Limited, UpstreamFailed
 
@@ -15,65 +15,62 @@ class Closable(Protocol):
         ...
 
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=Closable)
 
 
 class _Entry(Generic[T]):
-    __slots__ = ("idle_since", "opened", "users")
+    __slots__ = ("idle_since", "opened", "thing", "users")
 
     def __init__(self, opened: "asyncio.Task[T]") -> None:
         self.opened = opened
+        self.thing: T | None = None
         self.users = 0
         self.idle_since = 0.0
 
 
-class KeyedPool(Generic[T]):
+class KeyedPool(Generic[K, T]):
     """`make` opens the thing of one key; a failed attempt is forgotten, so that the next use tries again.
 
     At most `bound` are open: the longest idle one makes room, and when none is idle `lease` raises Limited. What nobody
     used for `idle` seconds is closed.
     """
 
-    def __init__(self, make: Callable[[Hashable], Awaitable[T]], *, bound: int, idle: float, what: str) -> None:
+    def __init__(self, make: Callable[[K], Coroutine[Any, Any, T]], *, bound: int, idle: float, what: str) -> None:
         self._make = make
         self._bound = bound
         self._idle = idle
         self._what = what
-        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
+        self._entries: OrderedDict[K, _Entry[T]] = OrderedDict()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    def lease(self, key: Hashable) -> "_Lease[T]":
-        """`async with pool.lease(key) as thing`: the open thing of this key, for as long as the block runs. Raises what
-        `make` raised, Limited, or UpstreamFailed when the pool is closed."""
-        return _Lease(self, key)
-
-    def take(self, key: Hashable) -> _Entry[T]:
-        """Counts one more user of the key's thing, opening it if need be."""
+    def lease(self, key: K) -> "Lease[K, T]":
+        """`with pool.lease(key) as lease`: the key's thing is kept for as long as the block runs, and opened if need
+        be. Raises Limited, or UpstreamFailed when the pool is closed."""
         entry = self._entries.get(key)
         if entry is None:
             entry = self._open(key)
-        entry.users += 1
-        return entry
+        return Lease(self, key, entry)
 
-    def give(self, key: Hashable, entry: _Entry[T]) -> None:
-        """One user less."""
+    def give(self, key: K, entry: _Entry[T]) -> None:
+        """One user less: a lease ended."""
         entry.users -= 1
         entry.idle_since = asyncio.get_running_loop().time() if entry.users == 0 else 0.0
         if key in self._entries:
             self._entries.move_to_end(key)
 
-    def forget(self, key: Hashable, thing: T) -> None:
+    def forget(self, key: K, thing: T) -> None:
         """Drops a broken thing, unless another has taken its place already."""
         entry = self._entries.get(key)
-        if entry is not None and _is_open(entry) and entry.opened.result() is thing:
+        if entry is not None and entry.thing is thing:
             del self._entries[key]
             self._close(entry)
 
     def opened(self) -> list[T]:
         """Everything that is open at the moment."""
-        return [entry.opened.result() for entry in self._entries.values() if _is_open(entry)]
+        return [entry.thing for entry in self._entries.values() if entry.thing is not None]
 
     async def close(self) -> None:
         """Closes everything and waits for it; nothing can be opened any more."""
@@ -86,12 +83,12 @@ class KeyedPool(Generic[T]):
         while self._closing:
             await asyncio.wait(self._closing)
 
-    def _open(self, key: Hashable) -> _Entry[T]:
+    def _open(self, key: K) -> _Entry[T]:
         if self._closed:
             raise self.gone()
         if len(self._entries) >= self._bound:
             self._make_room()
-        task: asyncio.Task[T] = asyncio.ensure_future(self._make(key))  # type: ignore[assignment]
+        task = asyncio.create_task(self._make(key))
         entry = self._entries[key] = _Entry(task)
         task.add_done_callback(lambda done: self._settled(key, entry))
         if self._sweeper is None:
@@ -102,9 +99,10 @@ class KeyedPool(Generic[T]):
         """Why there is nothing to use: what was asked for is being closed."""
         return UpstreamFailed(f"{self._what} are being closed")
 
-    def _settled(self, key: Hashable, entry: _Entry[T]) -> None:
-        failed = entry.opened.cancelled() or entry.opened.exception() is not None
-        if failed and self._entries.get(key) is entry:
+    def _settled(self, key: K, entry: _Entry[T]) -> None:
+        if not entry.opened.cancelled() and entry.opened.exception() is None:
+            entry.thing = entry.opened.result()
+        elif self._entries.get(key) is entry:
             del self._entries[key]
 
     def _make_room(self) -> None:
@@ -130,44 +128,35 @@ class KeyedPool(Generic[T]):
         task.add_done_callback(self._closing.discard)
 
 
-def _is_open(entry: _Entry[T]) -> bool:
-    return entry.opened.done() and not entry.opened.cancelled() and entry.opened.exception() is None
+class Lease(Generic[K, T]):
+    """One use of one thing. `thing` is None while it is being opened: `lease.thing or await lease.opened()`."""
 
+    __slots__ = ("_entry", "_key", "_pool", "thing")
 
-class _Lease(Generic[T]):
-    """One use of one thing. A class of its own: a generator would cost more than all the rest of it."""
-
-    __slots__ = ("_entry", "_key", "_pool")
-
-    def __init__(self, pool: KeyedPool[T], key: Hashable) -> None:
+    def __init__(self, pool: KeyedPool[K, T], key: K, entry: _Entry[T]) -> None:
         self._pool = pool
         self._key = key
-        self._entry: _Entry[T] | None = None
+        self._entry = entry
+        self.thing = entry.thing
 
-    async def __aenter__(self) -> T:
-        entry = self._entry = self._pool.take(self._key)
-        if entry.opened.done():
-            try:
-                return entry.opened.result()
-            except BaseException:
-                self._pool.give(self._key, entry)
-                raise
+    def __enter__(self) -> "Lease[K, T]":
+        self._entry.users += 1
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.give(self._key, self._entry)
+
+    async def opened(self) -> T:
+        """Waits until it is open. Raises what `make` raised, or UpstreamFailed when the pool is closed."""
+        opening = self._entry.opened
         try:
             # Shielded: a caller that gives up must not take the thing from the others who wait for it.
-            return await asyncio.shield(entry.opened)
+            return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            self._pool.give(self._key, entry)
             task = asyncio.current_task()
-            if entry.opened.cancelled() and not (task is not None and task.cancelling()):
+            if opening.cancelled() and not (task is not None and task.cancelling()):
                 raise self._pool.gone() from None
             raise
-        except BaseException:
-            self._pool.give(self._key, entry)
-            raise
-
-    async def __aexit__(self, *exception: object) -> None:
-        assert self._entry is not None
-        self._pool.give(self._key, self._entry)
 
 
 async def _close(opened: "asyncio.Task[T]") -> None:

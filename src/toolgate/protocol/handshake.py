@@ -31,16 +31,13 @@ class Negotiated(msgspec.Struct, frozen=True, array_like=True):
     client: msgspec.Raw
     until: float
 
-    def envelope(self, *, log_level: str | None, progress_token: msgspec.Raw | None, meta: Fields) -> Envelope:
-        """The envelope of a request in this session."""
+    def envelope(self) -> Envelope:
+        """The envelope of a request in this session that says nothing of its own."""
         return Envelope(
             era=Era.LEGACY,
             version=self.version,
             capabilities=bytes(self.capabilities),
             client=bytes(self.client),
-            log_level=log_level,
-            progress_token=progress_token,
-            meta=meta,
             session=self.uid,
         )
 

@@ -1,11 +1,9 @@
 """One server over streamable HTTP: which eras it serves, what it offers, and the session or none that a call goes
 through."""
 
-from collections.abc import AsyncIterator, Coroutine, Hashable
+from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from typing import Any
-
-import msgspec
 
 from toolgate.model.call import Era, Fields, Outbound, Result
 from toolgate.model.catalog import Change, Discovery
@@ -30,11 +28,8 @@ SESSIONS = 1000
 IDLE = 600.0
 
 
-class _Key(msgspec.Struct, frozen=True):
-    """Who may share one session of the handshake era."""
-
-    grant: Grant
-    capabilities: bytes
+_Key = tuple[Grant, bytes]
+"""Who may share one session of the handshake era: those of one grant, whose client's capabilities are the same."""
 
 
 class StreamableHttp:
@@ -51,7 +46,7 @@ class StreamableHttp:
         self._hearing = Hearing(spec.name, self._modern, announcements)
         self._announce = announcements.announce
         self._eras: frozenset[str] = frozenset({Era.MODERN, Era.LEGACY})
-        self._sessions: KeyedPool[Session] = KeyedPool(
+        self._sessions: KeyedPool[_Key, Session] = KeyedPool(
             self._initialize, bound=SESSIONS, idle=IDLE, what=f"sessions at server {spec.name!r}"
         )
 
@@ -62,9 +57,10 @@ class StreamableHttp:
 
     async def _in_session(self, out: Outbound, caller: Caller) -> Result:
         """One call through a session; a session that the server forgot is made anew once, for it did nothing."""
-        key = _Key(out.grant, southbound.shown_capabilities(out.envelope, Era.LEGACY))
+        key = (out.grant, southbound.shown_capabilities(out.envelope, Era.LEGACY))
         for _ in range(2):
-            async with self._sessions.lease(key) as session:
+            with self._sessions.lease(key) as lease:
+                session = lease.thing or await lease.opened()
                 try:
                     return await session.call(out, caller)
                 except replies.Lost:
@@ -90,8 +86,9 @@ class StreamableHttp:
             async for change in self._hearing.changes_modern(grant):
                 yield change
             return
-        key = _Key(grant, southbound.NO_CAPABILITIES)
-        async with self._sessions.lease(key) as session:
+        key = (grant, southbound.NO_CAPABILITIES)
+        with self._sessions.lease(key) as lease:
+            session = lease.thing or await lease.opened()
             try:
                 async for change in self._hearing.changes_in(session):
                     yield change
@@ -114,12 +111,12 @@ class StreamableHttp:
             return Era(forced)
         return Era.MODERN if Era.MODERN in self._eras else Era.LEGACY
 
-    async def _initialize(self, key: Hashable) -> Session:
-        assert isinstance(key, _Key)
+    async def _initialize(self, key: _Key) -> Session:
+        grant, capabilities = key
         headers = (
             ("Content-Type", "application/json"),
             ("Accept", "application/json, text/event-stream"),
-            *key.grant.headers,
+            *grant.headers,
         )
         session = Session(
             self._spec.name,
@@ -129,7 +126,7 @@ class StreamableHttp:
             self._route.prepare(headers),
             self._announce,
         )
-        await session.initialize(key.capabilities, key.grant)
+        await session.initialize(capabilities, grant)
         return session
 
     async def _introduce_modern(self, grant: Grant) -> Introduction | None:
@@ -144,8 +141,8 @@ class StreamableHttp:
         """The handshake. Where it is not `required` (the server is modern), a refusal only means that it has no older
         era."""
         try:
-            async with self._sessions.lease(_Key(grant, southbound.NO_CAPABILITIES)) as session:
-                return session.introduction
+            with self._sessions.lease((grant, southbound.NO_CAPABILITIES)) as lease:
+                return (lease.thing or await lease.opened()).introduction
         except UpstreamFailed:
             if required:
                 raise
@@ -155,8 +152,9 @@ class StreamableHttp:
         return replies.result(await self._modern.ask(method, params, grant), self._spec.name, method)
 
     async def _ask_legacy(self, grant: Grant, method: str, params: Fields) -> bytes:
-        key = _Key(grant, southbound.NO_CAPABILITIES)
-        async with self._sessions.lease(key) as session:
+        key = (grant, southbound.NO_CAPABILITIES)
+        with self._sessions.lease(key) as lease:
+            session = lease.thing or await lease.opened()
             try:
                 return replies.result(await session.ask(method, params), self._spec.name, method)
             except replies.Lost:
