@@ -21,6 +21,10 @@ CONNECTORS: dict[str, tuple[str, str]] = {
         "docs/extend/connectors.md",
         "A connector can stand whole in its server's settings, judged as one in a folder, and told by its fields.",
     ),
+    "connectors.search": (
+        "docs/extend/connectors.md",
+        "In search mode two tools find and call operations, each judged as if it were a tool of its own.",
+    ),
     "connectors.told": (
         "docs/extend/connectors.md",
         "What is wrong with a connector is told with file, line, field and reason, before anything of it is served.",

@@ -21,6 +21,7 @@ from toolgate.rules import patterns
 from toolgate.rules.names import meant
 from toolgate.upstreams.connector import inline, monograms, narrowing, reading
 from toolgate.upstreams.connector.format import Connector
+from toolgate.upstreams.connector.operations import SearchServer
 from toolgate.upstreams.connector.results import Scrub
 from toolgate.upstreams.connector.sending import Base, Sender, base_of
 from toolgate.upstreams.connector.server import ConnectorServer, Product
@@ -57,8 +58,9 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
         toolbox.clock, base.origin, base.path, variables,
     )  # fmt: skip
     server = ConnectorServer(product)
+    offering = server if connector.mode == "tools" else await asyncio.to_thread(SearchServer, product, server)
     try:
-        yield server
+        yield offering
     finally:
         server.close()
         await route.close()

@@ -287,14 +287,16 @@ class Route(_Value, frozen=True):
 
 class Connector(_Value, frozen=True):
     """One product. `connector` is the version of the format. In a folder, `docs`, `icon` and an example for each tool
-    are required."""
+    are required. With the `mode` search there are two tools, one that finds an operation by words and one that calls
+    it, and `tools` are the operations; otherwise there are at most 150."""
 
     connector: Literal["v1"]
     id: Id
     title: Told
     description: Annotated[str, msgspec.Meta(min_length=20, max_length=400)]
     http: Http
-    tools: Annotated[tuple[Tool, ...], msgspec.Meta(min_length=1, max_length=150)]
+    tools: Annotated[tuple[Tool, ...], msgspec.Meta(min_length=1, max_length=2000)]
+    mode: Literal["tools", "search"] = "tools"
     docs: HttpsUrl | None = None
     icon: str | None = None
     categories: tuple[str, ...] = ()

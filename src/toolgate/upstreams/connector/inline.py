@@ -12,10 +12,12 @@ from toolgate.upstreams.connector import reading
 from toolgate.upstreams.connector.format import Connector
 
 MOST_BYTES = 256 * 1024
-"""The most bytes of a definition, as JSON."""
+MOST_SEARCHED_BYTES = 2 * 1024 * 1024
+"""The most bytes of a definition, as JSON; and of one with `mode: search`."""
 
 _FIELD = "definition"
 _DEEPEST = 32
+_MOST_FINDINGS = 50
 
 
 def read(definition: Mapping[str, Any]) -> Connector:
@@ -38,8 +40,9 @@ def _judged(definition: Mapping[str, Any]) -> tuple[Connector | None, tuple[tupl
         text = msgspec.json.encode(definition)
     except (TypeError, ValueError) as error:
         return None, ((_FIELD, f"cannot be written as JSON: {error}"),)
-    if len(text) > MOST_BYTES:
-        return None, ((_FIELD, f"has {len(text)} bytes as JSON, at most {MOST_BYTES}"),)
+    most = MOST_SEARCHED_BYTES if definition.get("mode") == "search" else MOST_BYTES
+    if len(text) > most:
+        return None, ((_FIELD, f"has {len(text)} bytes as JSON, at most {most}"),)
     return _kept(text)
 
 
@@ -47,4 +50,7 @@ def _judged(definition: Mapping[str, Any]) -> tuple[Connector | None, tuple[tupl
 def _kept(text: bytes) -> tuple[Connector | None, tuple[tuple[str, str], ...]]:
     """Judged once, however often its server is judged and opened."""
     connector, found = reading.judged(msgspec.json.decode(text), None)
-    return connector, tuple((f"{_FIELD}.{reading.field_of(place)}".rstrip("."), reason) for place, reason in found)
+    told = [(f"{_FIELD}.{reading.field_of(place)}".rstrip("."), reason) for place, reason in found[:_MOST_FINDINGS]]
+    if len(found) > _MOST_FINDINGS:
+        told.append((_FIELD, f"and {len(found) - _MOST_FINDINGS} more"))
+    return connector, tuple(told)

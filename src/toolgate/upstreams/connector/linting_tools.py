@@ -15,6 +15,7 @@ Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
 
 MOST_TOKENS = 8000
+MOST_TOOLS = 150
 _TOKEN_BYTES = 4
 """A token is about four bytes of JSON."""
 
@@ -43,6 +44,10 @@ def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
             yield from _param((*place, "params", name), param)
             yield from _variable((*place, "params", name), connector, param)
         yield from _pages(place, connector, tool)
+    if connector.mode == "search":
+        return
+    if len(connector.tools) > MOST_TOOLS:
+        yield ("tools",), f"are {len(connector.tools)}, at most {MOST_TOOLS}: say `mode: search` for more"
     if size > MOST_TOKENS * _TOKEN_BYTES:
         about = size // _TOKEN_BYTES
         yield ("tools",), f"their schemas have about {about} tokens, at most {MOST_TOKENS}: fewer tools, or fewer words"
@@ -94,7 +99,7 @@ def _words(place: Place, connector: Connector, tool: Tool, folder: Path | None) 
             yield (*place, "result"), flaw
         if tool.response == "text":
             yield (*place, "result"), "a text has no parts: write `raw`"
-    if not tool.examples and folder is not None:
+    if not tool.examples and folder is not None and connector.mode == "tools":
         yield (*place, "examples"), "at least one, with a fixture, so that the tool can be tested without the product"
     shown = params(connector, tool)
     for position, example in enumerate(tool.examples):

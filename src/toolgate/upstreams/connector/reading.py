@@ -19,7 +19,7 @@ from toolgate.upstreams.connector.linting import Finding
 
 FILE = "connector.yaml"
 INCLUDED = Path(toolgate.__file__).parent / "connectors"
-MOST_BYTES = 512 * 1024
+MOST_BYTES = 2 * 1024 * 1024
 
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
