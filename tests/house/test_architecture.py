@@ -20,6 +20,7 @@ BY_NAME = (
     "src/toolgate/extensions",
     "src/toolgate/cli/",
     "src/toolgate/upstreams/python",
+    "src/toolgate/functions/",  # a worker process, which loads a team's own modules
     "src/toolgate/upstreams/filesystem/documents",  # a process that limits itself first, and takes one library of six
 )
 FLOORS = (

@@ -1,5 +1,5 @@
-"""Servers that the command line itself names, and that are served alone: `--files DIR` and `--db URL`, without a
-toolgate.yaml."""
+"""Servers that the command line itself names, and that are served alone: `--files DIR`, `--db URL` and
+`--functions FILE`, without a toolgate.yaml."""
 
 import os
 from collections.abc import Sequence
@@ -24,12 +24,19 @@ DbFlag = Annotated[
     str | None,
     typer.Option("--db", metavar="URL", help="Serve this database alone: a file, a URL without password, env:NAME."),
 ]
+FunctionsFlag = Annotated[
+    str | None,
+    typer.Option("--functions", metavar="FILE", help="Serve the @tool functions of this file or package alone."),
+]
 
 FILES = "files"
 """The name, and the URL's last part, of the server that `--files` makes."""
 
 DB = "db"
 """The same of the server that `--db` makes."""
+
+FUNCTIONS = "functions"
+"""The same of the server that `--functions` makes."""
 
 
 def declared(servers: Sequence[ServerSpec], *, config: bool) -> Declared | None:
@@ -75,6 +82,16 @@ def databases(given: str | None) -> list[ServerSpec]:
     if flaws:
         raise ConfigError(tuple(f"--db: {reason}" for _, reason in flaws))
     return [ServerSpec(name=DB, kind="sql", settings=settings)]
+
+
+def functions(given: str | None) -> list[ServerSpec]:
+    """The server for the file or package that was given; none where none was. Raises ConfigError."""
+    if not given:
+        return []
+    path = Path(os.path.abspath(Path(given).expanduser()))
+    if not (path.is_dir() or (path.is_file() and path.suffix == ".py")):
+        raise ConfigError((f"--functions {given}: there is no such Python file, and no such package",))
+    return [ServerSpec(name=FUNCTIONS, kind="functions", settings={"path": str(path)})]
 
 
 def _database(given: str) -> dict[str, object]:

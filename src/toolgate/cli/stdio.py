@@ -39,13 +39,18 @@ def stdio(
     files: alone.FilesFlag = None,
     writable: alone.WritableFlag = None,
     db: alone.DbFlag = None,
+    functions: alone.FunctionsFlag = None,
 ) -> None:
     """Serves one local client over standard input and output. Where an `up` runs with the same data directory, the
-    client is served by it, unless --files or --db is given."""
+    client is served by it, unless --files, --db or --functions is given."""
     given: dict[str, Any] = {"config": config, "data_dir": data_dir}
     found = settings.load({name: value for name, value in given.items() if value}, os.environ, Path.cwd())
     directory = data_directory(found.data_dir, os.environ)
-    named = [*alone.directories(files or (), writable=bool(writable)), *alone.databases(db)]
+    named = [
+        *alone.directories(files or (), writable=bool(writable)),
+        *alone.databases(db),
+        *alone.functions(functions),
+    ]
     only = alone.declared(named, config=found.config is not None)
     running = find_running(directory) if only is None else None
     source, sink = take_standard_streams()

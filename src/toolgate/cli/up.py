@@ -51,10 +51,19 @@ class Start(msgspec.Struct, frozen=True):
 
 
 @app.command()
-@with_flags(settings.NAMES, files=alone.FilesFlag, writable=alone.WritableFlag, db=alone.DbFlag)
-def up(flags: dict[str, Any], files: list[str] | None, writable: bool | None, db: str | None) -> None:
+@with_flags(
+    settings.NAMES, files=alone.FilesFlag, writable=alone.WritableFlag, db=alone.DbFlag, functions=alone.FunctionsFlag
+)
+def up(
+    flags: dict[str, Any], files: list[str] | None, writable: bool | None, db: str | None, functions: str | None
+) -> None:
     """Serves what toolgate.yaml declares, or a small demo where there is none."""
-    start = prepare(flags, [*alone.directories(files or (), writable=bool(writable)), *alone.databases(db)])
+    named = [
+        *alone.directories(files or (), writable=bool(writable)),
+        *alone.databases(db),
+        *alone.functions(functions),
+    ]
+    start = prepare(flags, named)
     directory = data_directory(start.settings.data_dir, os.environ)
     make_directory(directory)
     with ExitStack() as stack:

@@ -68,7 +68,7 @@ class Pulse:
         self.health = msgspec.structs.replace(
             known,
             state=HealthState.HEALTHY,
-            reason="",
+            reason=(known.reason if healthy else "") if discovery is None else discovery.warning or "",
             since=known.since if healthy else now,
             last_seen=now,
             latency=known.latency if latency is None else latency,

@@ -25,7 +25,8 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 class Discovery(msgspec.Struct, frozen=True):
     """What one upstream said it is: the set of eras it serves, its capabilities (a JSON object), its offers.
 
-    `eras` holds values of `model.call.Era`; `versions` the protocol versions it named.
+    `eras` holds values of `model.call.Era`; `versions` the protocol versions it named. `warning` is what is wrong with
+    it although it answers.
     """
 
     eras: frozenset[str]
@@ -34,6 +35,7 @@ class Discovery(msgspec.Struct, frozen=True):
     server_info: bytes | None
     instructions: str | None
     offers: tuple[Offer, ...]
+    warning: str | None = None
 
 
 class ChangeKind(StrEnum):

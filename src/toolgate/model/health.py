@@ -16,9 +16,10 @@ class HealthState(StrEnum):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`reason` says why it is not healthy. `since` is when it came into this state, `last_seen` when it last answered:
-    Unix seconds, None for never. `latency` is how many seconds the last probe took, `smoothed` the same over the last
-    ten or so. `eras` are those that it serves, `protocol` the newest revision that it named."""
+    """`reason` says why it is not healthy, or what is wrong although it is. `since` is when it came into this state,
+    `last_seen` when it last answered: Unix seconds, None for never. `latency` is how many seconds the last probe took,
+    `smoothed` the same over the last ten or so. `eras` are those that it serves, `protocol` the newest revision that it
+    named."""
 
     state: HealthState = HealthState.UNKNOWN
     reason: str = ""

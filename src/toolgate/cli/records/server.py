@@ -41,6 +41,9 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     python: Annotated[
         str | None, typer.Option("--python", metavar="OBJ", help="As module:name or file.py:name.")
     ] = None,
+    functions: Annotated[
+        str | None, typer.Option("--functions", metavar="FILE", help="A Python file, or package, with @tool functions.")
+    ] = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
@@ -54,7 +57,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
-    values = {"name": name, **chosen(url, command, python), **fields.read(Server, given or [])}
+    values = {"name": name, **chosen(url, command, python, functions), **fields.read(Server, given or [])}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
@@ -89,10 +92,10 @@ add_states(app, Server)
 add_health(app)
 
 
-def chosen(url: str | None, command: str | None, python: str | None) -> dict[str, Any]:
+def chosen(url: str | None, command: str | None, python: str | None, functions: str | None = None) -> dict[str, Any]:
     """Kind and settings of the one that was given. Raises typer.BadParameter."""
-    if sum(one is not None for one in (url, command, python)) != 1:
-        raise typer.BadParameter("give one of a URL, --command and --python")
+    if sum(one is not None for one in (url, command, python, functions)) != 1:
+        raise typer.BadParameter("give one of a URL, --command, --python and --functions")
     if url is not None:
         return {"kind": "streamable_http", "settings": {"url": url}}
     if command is not None:
@@ -101,6 +104,8 @@ def chosen(url: str | None, command: str | None, python: str | None) -> dict[str
         except ValueError as error:
             raise typer.BadParameter(f"--command: {str(error).lower()} in {command[:80]!r}") from None
         return {"kind": "stdio", "settings": {"command": words}}
+    if functions is not None:
+        return {"kind": "functions", "settings": {"path": str(Path(functions).expanduser().absolute())}}
     return {"kind": "python", "settings": {"object": _absolute(python or "")}}
 
 

@@ -1,0 +1,104 @@
+"""From a file or a package to the tools in it."""
+
+import importlib
+import os
+import pkgutil
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from toolgate.functions import definitions
+from toolgate.functions.definitions import Findings, Tool
+
+_LEFT_OUT = re.compile(r"(.*\.)?(__main__|conftest|tests?(\..*)?|test_[^.]*|[^.]*_test)")
+"""Modules of a package that are not imported: what runs it, and what tests it."""
+
+
+class LoadError(Exception):
+    """There are no tools to serve; the message says why, and where."""
+
+
+def load(path: Path) -> dict[str, Tool]:
+    """Runs the code, and finds its tools by name. Raises LoadError."""
+    if not path.exists():
+        raise LoadError(f"there is no file {str(path)!r}")
+    sys.path.insert(0, str(path.parent))
+    modules = _modules(path)
+    found: dict[str, Tool] = {}
+    seen: set[int] = set()
+    lines: list[str] = []
+    for module in modules:
+        for value in tuple(vars(module).values()):
+            if not definitions.is_marked(value) or id(value) in seen:
+                continue
+            seen.add(id(value))
+            _add(found, value, lines)
+    if lines:
+        raise LoadError("; ".join(lines))
+    if not found:
+        raise LoadError(f"{path.name} has no tools: put `@tool` (from toolgate.functions) before a function")
+    return found
+
+
+def files(path: Path) -> tuple[str, ...]:
+    """The files of loaded modules beside or below this one: those that a change of is a change of the tools."""
+    around = str(path.parent) + os.sep
+    known = [getattr(module, "__file__", None) for module in tuple(sys.modules.values())]
+    return tuple(sorted(file for file in known if isinstance(file, str) and file.startswith(around)))
+
+
+def _add(found: dict[str, Tool], value: Any, lines: list[str]) -> None:
+    try:
+        tool = definitions.tool(value)
+    except Findings as error:
+        lines.extend(error.lines)
+        return
+    if tool.name in found:
+        other = found[tool.name].function
+        lines.append(
+            f"{value.__module__}.{value.__qualname__} and {other.__module__}.{other.__qualname__} are both called "
+            f"{tool.name!r}: give one of them another `name`"
+        )
+    found[tool.name] = tool
+
+
+def _modules(path: Path) -> list[ModuleType]:
+    if path.is_file():
+        if path.suffix != ".py":
+            raise LoadError(f"{path.name} is no Python file")
+        return [_imported(path.stem, path)]
+    if not (path / "__init__.py").is_file():
+        raise LoadError(f"{path.name} is no package: it has no __init__.py")
+    package = _imported(path.name, path / "__init__.py")
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{path.name}.", onerror=_fail)]
+    return [package, *(_imported(name, path) for name in names if not _LEFT_OUT.fullmatch(name))]
+
+
+def _fail(name: str) -> None:
+    """A package inside that cannot be imported."""
+    raise LoadError(_place(name, Path(name), sys.exc_info()[1] or ImportError(name)))
+
+
+def _imported(name: str, path: Path) -> ModuleType:
+    if name in sys.modules or name in sys.stdlib_module_names:
+        known = sys.modules.get(name)
+        if known is None or not str(getattr(known, "__file__", "")).startswith(str(path.parent)):
+            raise LoadError(f"{path.name} is called as the module {name!r} that is there already: rename it")
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:  # noqa: BLE001 - their code may raise anything, SystemExit included
+        raise LoadError(_place(name, path, error)) from None
+
+
+def _place(name: str, path: Path, error: BaseException) -> str:
+    """What went wrong, with the innermost line of theirs."""
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{kind} in {Path(error.filename or name).name}, line {error.lineno}: {error.msg}"
+    around = str(path.parent)
+    lines = [step for step in traceback.extract_tb(error.__traceback__) if step.filename.startswith(around)]
+    where = f" in {Path(lines[-1].filename).name}, line {lines[-1].lineno}" if lines else f" while importing {name}"
+    return f"{kind}{where}: {str(error)[:500]}"
