@@ -6,6 +6,7 @@ promise has no test, or when a test names a promise that is not here. An id is `
 
 from typing import NamedTuple
 
+from tests.promises_agents import AGENTS
 from tests.promises_api import API
 from tests.promises_clients import CLIENTS
 from tests.promises_connectors import CONNECTORS
@@ -28,7 +29,22 @@ class Promise(NamedTuple):
     text: str
 
 
-_PARTS = (API, CLIENTS, CONNECTORS, CONTROL, FILES, GITOPS, HEALTH, LISTINGS, REGISTRY, REPLICAS, SEARCH, SECRETS, SQL)
+_PARTS = (
+    AGENTS,
+    API,
+    CLIENTS,
+    CONNECTORS,
+    CONTROL,
+    FILES,
+    GITOPS,
+    HEALTH,
+    LISTINGS,
+    REGISTRY,
+    REPLICAS,
+    SEARCH,
+    SECRETS,
+    SQL,
+)
 
 PROMISES: dict[str, Promise] = {
     **{name: Promise(*told) for part in _PARTS for name, told in part.items()},
