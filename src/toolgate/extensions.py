@@ -3,9 +3,10 @@ where modules are imported by name."""
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 import toolgate.upstreams
 from toolgate.control.kinds import Kinds, kinds_of
 from toolgate.model.errors import ConfigError
+from toolgate.ports import Shelf
 
 GROUP = "toolgate.upstreams"
 """The entry point group in which other packages add kinds: `kind = package.module`."""
@@ -38,6 +40,12 @@ def record_store() -> Any:
     """The module of the record store. It brings the database libraries, which are most of a start: a gateway that runs
     from its file alone does not load them."""
     return importlib.import_module("toolgate.stores.records")
+
+
+def shelf(folders: Sequence[Path]) -> Shelf:
+    """The catalogue's entries: those that come with Toolgate, and those in folders of the organisation. It brings the
+    connectors' engine, so it is loaded when somebody first looks."""
+    return importlib.import_module("toolgate.upstreams.connector.shelf").Shelf(folders)
 
 
 def kinds() -> Kinds:

@@ -14,6 +14,7 @@ from toolgate.model.declared import ServerSpec
 from toolgate.model.entities import Change as EntityChange
 from toolgate.model.entities import Entity
 from toolgate.model.identity import Credential, Grant, Principal
+from toolgate.model.products import Adding, Product, ProductPage, Recipe
 from toolgate.model.records import CallRecord
 from toolgate.model.remembered import Remembered
 from toolgate.model.snapshot import Snapshot, Target
@@ -228,6 +229,22 @@ class DataKeys(Protocol):
 
     def keep_only(self, used: frozenset[str], /) -> KeyRing:
         """Drops all others but the current one; the ring then."""
+        ...
+
+
+class Shelf(Protocol):
+    """The catalogue's entries. Each method reads files: call it in a thread."""
+
+    def page(self) -> ProductPage:
+        """All products, and what is wrong with entries that cannot be used."""
+        ...
+
+    def product(self, id_: str, /) -> Product:
+        """Raises NotFound, and Refused for an entry that is broken."""
+        ...
+
+    def recipe(self, id_: str, adding: Adding, /) -> Recipe:
+        """What adding it comes to. Raises NotFound, and Refused with everything that is missing or wrong."""
         ...
 
 

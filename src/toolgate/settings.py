@@ -6,9 +6,9 @@ This is the one reader of the environment. Every problem is a finding that names
 from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     registry_namespace: str | None = None
     registry_public: tuple[str, ...] = ()
+    catalog: tuple[Path, ...] = ()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
     max_body: Bytes = 4 * 1024 * 1024
@@ -216,6 +217,8 @@ def _convert(name: str, raw: _Given) -> Any:
             value = _from_text(kind, value)
         if kind == Path | None:
             return _as_path(value, raw.base)
+        if kind == tuple[Path, ...]:
+            return _as_paths(value, raw.base)
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _WrongValue(_reason(name, value, error)) from None
@@ -231,7 +234,7 @@ def _from_text(kind: Any, text: str) -> Any:
         return value
     if kind is bool:
         return _WORDS.get(text.lower(), text)
-    if kind == tuple[str, ...]:
+    if kind in (tuple[str, ...], tuple[Path, ...]):
         return [part.strip() for part in text.split(",") if part.strip()]
     if _bare(kind) is int and text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20:
         return int(text)
@@ -253,6 +256,13 @@ def _as_path(value: Any, base: Path) -> Path | None:
     if value is not None and (not isinstance(value, (str, Path)) or not str(value)):
         raise _WrongValue("expected a path")
     return None if value is None else base / Path(value).expanduser()
+
+
+def _as_paths(value: Any, base: Path) -> tuple[Path, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise _WrongValue("expected a list of paths")
+    paths = [_as_path(one, base) for one in cast("Sequence[Any]", value)]
+    return tuple(path for path in paths if path is not None)
 
 
 def _reason(name: str, value: Any, error: msgspec.ValidationError) -> str:

@@ -14,6 +14,7 @@ from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerS
 from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
 from toolgate.model.health import Health, HealthState
 from toolgate.model.identity import Principal
+from toolgate.model.products import Adding, Product, ProductPage
 from toolgate.model.remembered import Remembered
 from toolgate.rules.drift import Drift
 from toolgate.rules.linting import Lint
@@ -257,6 +258,25 @@ class Bundles(Protocol):
     async def take(self, actor: Principal, taking: Taking, *, request: str = "") -> Taken: ...
 
 
+class Added(Protocol):
+    @property
+    def server(self) -> Server: ...
+    @property
+    def tried(self) -> Tried: ...
+    @property
+    def secrets(self) -> Sequence[str]: ...
+    @property
+    def tested(self) -> bool: ...
+
+
+class Products(Protocol):
+    """See `control.products`."""
+
+    async def list(self) -> ProductPage: ...
+    async def get(self, id_: str) -> Product: ...
+    async def add(self, actor: Principal, id_: str, adding: Adding, *, request: str = "") -> Added: ...
+
+
 class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
@@ -269,6 +289,7 @@ class Uses(msgspec.Struct, frozen=True):
     search: Search
     tools: Tools
     bundles: Bundles
+    products: Products
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -20,13 +20,17 @@ FORM_OF: dict[str, str] = {
     Takes.DECLARED: "PlanInput",
     Takes.PLANNED: "ApplyInput",
     Takes.BUNDLE: "Taking",
+    Takes.ADDING: "Adding",
     Gives.PLANNED: "Planned",
     Gives.APPLIED: "Applied",
     Gives.EXPORTED: "Exported",
     Gives.BUNDLE: "Bundle",
     Gives.IMPORTED: "Imported",
+    Gives.PRODUCTS: "ProductPage",
+    Gives.PRODUCT: "Product",
+    Gives.ADDED: "Added",
 }
-"""The schemas of what records declared as a whole are planned, applied and exported by, and of bundles."""
+"""The schemas of what records declared as a whole, of bundles, and of the catalogue."""
 
 _ANSWERS = {
     Gives.CLEAR_KEY: "ClearKey",
@@ -139,7 +143,7 @@ def _success(route: Route, status: int) -> dict[str, Any]:
     if route.gives is Gives.NOTHING:
         return {"description": "Done."}
     headers: dict[str, Any] = {}
-    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY, Gives.REGISTERED, Gives.TOOL):
+    if route.gives in (Gives.RECORD, Gives.CLEAR_KEY, Gives.REGISTERED, Gives.TOOL, Gives.ADDED):
         headers["ETag"] = _ETAG
     if status == 201 and route.takes is not Takes.SECRET:
         headers["Location"] = {"description": "Where the record is.", "schema": {"type": "string"}}

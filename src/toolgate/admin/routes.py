@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from toolgate.admin import bundles, data_keys, health, records, searching, special, trying
+from toolgate.admin import bundles, data_keys, health, products, records, searching, special, trying
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.gitops import applied, exported, planned
 from toolgate.admin.paths import PLURALS
@@ -36,6 +36,7 @@ class Takes(StrEnum):
     DECLARED = "declared records"
     PLANNED = "planned records"
     BUNDLE = "bundle to import"
+    ADDING = "product to add"
 
 
 class Gives(StrEnum):
@@ -64,6 +65,9 @@ class Gives(StrEnum):
     IMPORTED = "imported"
     ROTATED = "rotated"
     CALLS = "calls"
+    PRODUCTS = "products"
+    PRODUCT = "product"
+    ADDED = "added"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,6 +234,19 @@ ROUTES: tuple[Route, ...] = (
     Route(
         method="POST", path="/keys/{name}/revoke", name="revoke-key", entity=Key, does=special.revoked,
         summary="Revokes a key, for ever.", errors=(403, 404, 412, 422), version="optional",
+    ),
+    Route(
+        method="GET", path="/catalog", name="list-products", does=products.listed, gives=Gives.PRODUCTS,
+        summary="The products that can be added as servers, by id, and the entries that cannot be used.",
+    ),
+    Route(
+        method="GET", path="/catalog/{name}", name="get-product", does=products.got, gives=Gives.PRODUCT,
+        summary="One product: its routes, ways to sign in, tools, variables and constraints.", errors=(404, 422),
+    ),
+    Route(
+        method="POST", path="/catalog/{name}/add", name="add-product", does=products.added, takes=Takes.ADDING,
+        gives=Gives.ADDED, statuses=(201,), errors=(403, 404, 409, 413, 415, 422),
+        summary="Makes a server of a product, and seals its secrets; its credential is tried first.",
     ),
     Route(
         method="POST", path="/data-keys", name="rotate-data-key", does=data_keys.rotated, gives=Gives.ROTATED,

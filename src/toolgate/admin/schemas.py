@@ -12,12 +12,13 @@ from toolgate.admin.special import SecretInput
 from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
 from toolgate.model.entities import Change, Entity, Key, Server
 from toolgate.model.found import Hits, OfferedPage, ToolPage, ToolView
+from toolgate.model.products import Adding, Product, ProductPage
 from toolgate.model.records import CallRecord
 from toolgate.rules.linting import Lint
 
 _PREFIX = "#/components/schemas/"
 
-FOUND = (Hits, ToolPage, ToolView, OfferedPage)
+FOUND = (Hits, ToolPage, ToolView, OfferedPage, ProductPage, Product)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -94,7 +95,7 @@ def components() -> dict[str, Any]:
         found[name], found[f"{name}Input"] = answered, written
         found[f"{name}Page"] = _page(reference(name), {"type": ["string", "null"]})
     _, secret = msgspec.json.schema_components([SecretInput], ref_template=_PREFIX + "{name}")
-    _, declaring = msgspec.json.schema_components((*FORMS, *BUNDLED), ref_template=_PREFIX + "{name}")
+    _, declaring = msgspec.json.schema_components((*FORMS, *BUNDLED, Adding), ref_template=_PREFIX + "{name}")
     found |= secret | declaring
     key = found[name_of(Key)]
     clear = {"type": "string", "description": "The key in clear. It is in this answer and nowhere else."}
@@ -105,6 +106,7 @@ def components() -> dict[str, Any]:
         "required": sorted([*key["properties"], "key"]),
     }
     found["Registered"] = _registered(found[name_of(Server)], found["Attempt"])
+    found["Added"] = _added(found["Registered"])
     found["CallRecord"]["properties"]["client"] = {"type": ["object", "null"]}
     found["CallRecord"]["required"] = sorted(found["CallRecord"]["properties"])
     found["Calls"] = _holding("calls", reference("CallRecord"))
@@ -116,6 +118,15 @@ def components() -> dict[str, Any]:
 def _registered(server: dict[str, Any], attempt: dict[str, Any]) -> dict[str, Any]:
     properties = {**attempt["properties"], **server["properties"]}
     return {**server, "title": "Registered", "properties": properties, "required": sorted(properties)}
+
+
+def _added(registered: dict[str, Any]) -> dict[str, Any]:
+    more = {
+        "secrets": {"type": "array", "items": {"type": "string"}, "description": "Those that were made with it."},
+        "tested": {"type": "boolean", "description": "Whether its credential was tried."},
+    }
+    properties = {**registered["properties"], **more}
+    return {**registered, "title": "Added", "properties": properties, "required": sorted(properties)}
 
 
 def _holding(name: str, item: dict[str, Any]) -> dict[str, Any]:

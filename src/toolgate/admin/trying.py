@@ -24,14 +24,14 @@ async def registered(task: Task) -> Answer:
 
 
 def _made(made: Registered) -> Answer:
-    attempt: dict[str, Any] = msgspec.to_builtins(_told(made.tried))
+    attempt: dict[str, Any] = msgspec.to_builtins(told(made.tried))
     return said({**attempt, **shown(made.server)}, etag(made.server), location(made.server), status=201)
 
 
 async def tried(task: Task) -> Answer:
     """Connects, finds and lints as a registration does, and registers nothing."""
     value, state = _wanted(task, read_object(task.asked, JSON), task.name)
-    return said(_told(await task.uses.servers.attempt(task.principal, value, state=state)))
+    return said(told(await task.uses.servers.attempt(task.principal, value, state=state)))
 
 
 def _wanted(task: Task, values: dict[str, Any], name: str | None = None) -> tuple[Server, ServerState | None]:
@@ -39,7 +39,8 @@ def _wanted(task: Task, values: dict[str, Any], name: str | None = None) -> tupl
     return value, value.state if "state" in values else None
 
 
-def _told(tried: Tried) -> Attempt:
+def told(tried: Tried) -> Attempt:
+    """What was found, as it is answered."""
     discovery = tried.discovery
     found = None
     if discovery is not None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import msgspec
 
@@ -13,12 +14,14 @@ from toolgate.admin.exchange import Answer, Asked, Uses
 from toolgate.admin.paths import BASE
 from toolgate.admin.problems import problem, problem_of
 from toolgate.assembly.line import Line
+from toolgate.assembly.products import trial
 from toolgate.control.administration import Administration
 from toolgate.control.applying import Applying
 from toolgate.control.bundles import Bundles
 from toolgate.control.gathered import gather
 from toolgate.control.health import ServersHealth
 from toolgate.control.keys import Keys
+from toolgate.control.products import Products
 from toolgate.control.registry import Registry
 from toolgate.control.searching import Search
 from toolgate.control.servers import Servers
@@ -52,10 +55,12 @@ def over(
     *,
     probing: bool = False,
     data_keys: DataKeys | None = None,
+    catalog: Sequence[Path] = (),
 ) -> Opening:
     """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets, and
     `data_keys` changes them where that is ours to do; `file` is what the file declares, where the line serves more than
-    that. With `probing`, a server is connected to before it is registered."""
+    that. With `probing`, a server is connected to before it is registered. `catalog` are the
+    organisation's own folders of the catalogue."""
 
     def opening(line: Line) -> Uses:
         registry = Registry(
@@ -68,19 +73,21 @@ def over(
             },
         )
         records = Administration(registry)
-        probe = partial(_probed, line) if probing else None
+        servers = Servers(records, partial(_probed, line) if probing else None)
+        vault = Vault(records, ring, os.urandom, data_keys)
         search = Search(registry, line.publisher.compiled)
         line.publisher.on_swap(lambda old, new: search.changed())
         return Uses(
             records,
             Keys(records, pepper, os.urandom),
-            Vault(records, ring, os.urandom, data_keys),
-            Servers(records, probe),
+            vault,
+            servers,
             ServersHealth(records, line.catalog.health, line.catalog.offered),
             Applying(records),
             search,
             Tools(records, line.catalog.notes),
             Bundles(records),
+            Products(partial(extensions.shelf, catalog), servers, vault, partial(trial, line) if probing else None),
         )
 
     return opening

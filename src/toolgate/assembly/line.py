@@ -70,6 +70,7 @@ class Line(msgspec.Struct, frozen=True):
     apply: Any
     local: Principal
     declared: Callable[[], Declared]
+    toolbox: Toolbox
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -139,7 +140,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         apply(setup.declared)
         yield Line(
             door, hub, wheel, ring, publisher, catalog, store, methods, toolbox.clock, seals, apply, local,
-            lambda: held.declared,
+            lambda: held.declared, toolbox,
         )  # fmt: skip
 
 

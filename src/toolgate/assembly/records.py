@@ -44,7 +44,15 @@ async def open_records(
     async with records.open(records.Config(settings.database), toolbox) as store:
         gathering = Gathering(store, toolbox.clock, ring, declared)
         await gathering.begin()
-        opening = over(store, data.key_pepper, ring, lambda: gathering.file, probing=True, data_keys=data_keys)
+        opening = over(
+            store,
+            data.key_pepper,
+            ring,
+            lambda: gathering.file,
+            probing=True,
+            data_keys=data_keys,
+            catalog=settings.catalog,
+        )
         yield Kept(opening, gathering)
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -26,6 +27,7 @@ HELP = {
     "allowed_origins": "Web pages that may call us.",
     "registry_namespace": "What names in the registry API begin with, as com.example.",
     "registry_public": "Servers that the registry API shows without a key, by name or glob.",
+    "catalog": "Folders of the organisation's own entries in the catalogue.",
     "log_level": "debug, info, warning or error.",
     "log_format": "json or text; text at a terminal.",
     "max_body": "The largest request body.",
@@ -76,11 +78,11 @@ def _annotation(name: str) -> Any:
     kind = _FIELDS[name]
     if kind is bool:
         return Annotated[bool | None, typer.Option(f"{flag}/--no-{name.replace('_', '-')}", help=HELP[name])]
-    if kind == tuple[str, ...]:
-        return Annotated[list[str] | None, typer.Option(*spellings, help=HELP[name])]
+    if kind in (tuple[str, ...], tuple[Path, ...]):
+        return Annotated[list[str] | None, typer.Option(*spellings, help=HELP[name], metavar=_metavar(name))]
     return Annotated[str | None, typer.Option(*spellings, help=HELP[name], metavar=_metavar(name))]
 
 
 def _metavar(name: str) -> str:
     files = ("config", "tls_cert", "tls_key")
-    return "FILE" if name in files else "DIR" if name == "data_dir" else "TEXT"
+    return "FILE" if name in files else "DIR" if name in ("data_dir", "catalog") else "TEXT"

@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": Entry("doctor", "Find out what is wrong with this installation, and how to repair it."),
     "import": Entry("importing", "Take the servers that your clients have into toolgate.yaml."),
     "connect": Entry("connect", "Have your clients use this gateway."),
+    "catalog": Entry("catalog.program", "Add GitHub, Slack, Jira and other products as servers."),
     "server": Entry("records.server", "Register servers, change them, pause and retire them."),
     "virtual": Entry("records.virtual", "Make virtual servers out of what servers offer."),
     "tool": Entry("records.tool", "Show tools of servers, and say what their servers do not."),

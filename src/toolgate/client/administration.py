@@ -20,6 +20,7 @@ from toolgate.egress.client import HttpClient
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import UpstreamFailed
 from toolgate.model.found import Hits, OfferedPage, Tool, ToolPage, ToolView
+from toolgate.model.products import Adding, Product, ProductPage
 from toolgate.rules.linting import Lint
 from toolgate.rules.permissions import Holding
 
@@ -43,6 +44,16 @@ class Minted(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Minted({self.key.name!r}, ***)"
+
+
+class Added(msgspec.Struct, frozen=True):
+    """A server that was made of a product, what it was found to offer, the secrets that were made with it, and whether
+    its credential was tried."""
+
+    server: Server
+    attempt: Attempt
+    secrets: tuple[str, ...]
+    tested: bool
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -242,6 +253,22 @@ class Administration:
         `control.bundles.Taking` beside the bundle."""
         given = {name: value for name, value in how.items() if value is not None}
         return await self._ask("POST", "/bundles", {"bundle": dict(bundle), **given})
+
+    async def products(self) -> ProductPage:
+        """The catalogue: what can be added, and the entries that cannot be used."""
+        return _told(await self._ask("GET", "/catalog"), ProductPage)
+
+    async def product(self, name: str) -> Product:
+        """One product of the catalogue."""
+        return _told(await self._ask("GET", f"/catalog/{quote(name, safe='')}"), Product)
+
+    async def add_product(self, name: str, adding: Adding) -> Added:
+        """Makes a server of a product. Raises Refused also where its credential does not work."""
+        made = await self._ask("POST", f"/catalog/{quote(name, safe='')}/add", msgspec.to_builtins(adding))
+        attempt = {one: made.pop(one) for one in _TRIED}
+        secrets, tested = made.pop("secrets"), made.pop("tested")
+        tried = msgspec.convert({**attempt, "state": made["state"]}, Attempt)
+        return Added(record(Server, made), tried, tuple(secrets), tested)
 
     async def audit(self, *, after: int = 0, limit: int = 100) -> tuple[tuple[Change, ...], int | None]:
         """Changes after this `seq`, oldest first, and where to go on."""

@@ -93,7 +93,7 @@ def of_server(edit: Edit[Server]) -> Sequence[Need]:
     before, after = edit.before, edit.after
     if after is None or (before is not None and _definition(before) == _definition(after)):
         return needs
-    if not edit.facts.is_remote(after.kind) or _reads_the_host(after):
+    if not edit.facts.is_elsewhere(after) or _reads_the_host(after):
         needs.append(Need("server:host", _ORGANISATION))
     for name in sorted(secrets_of(after)):
         secret = edit.left.get(Secret, name)

@@ -1,12 +1,13 @@
 """Servers: tried out, registered as a draft or live depending on the person's rights, linted, and moved from state to
 state."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from toolgate.control import repeating
+from toolgate.control.actors import Actor
 from toolgate.control.administration import Administration
 from toolgate.control.collections import COLLECTIONS
 from toolgate.control.desk import Desk
@@ -15,10 +16,12 @@ from toolgate.control.offered import digested
 from toolgate.control.repeating import Repeat
 from toolgate.control.selection import shown
 from toolgate.model.catalog import Discovery
-from toolgate.model.entities import Acceptance, Server, ServerState, Virtual
+from toolgate.model.entities import Acceptance, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import Conflict, NotFound, Refused, ToolgateError
 from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
+from toolgate.rules.directory import Directory
+from toolgate.rules.facts import Facts
 from toolgate.rules.linting import Lint, Severity
 from toolgate.rules.linting.server import lint
 from toolgate.rules.referrers import secrets_of
@@ -65,30 +68,45 @@ class Servers:
         state: ServerState | None = None,
         request: str = "",
         repeat: Repeat | None = None,
+        beside: Sequence[Secret] = (),
+        tried: Tried | None = None,
     ) -> Registered:
-        """Registers a server in the state that `attempt` says. What it offers is what was accepted of it."""
-        tried = await self.attempt(actor, value, state=state)
+        """Registers a server in the state that `attempt` says. What it offers is what was accepted of it. `beside` are
+        new secrets of its own, made in the same transaction; `tried` is what it was found to offer a moment ago."""
+        tried = tried or await self.attempt(actor, value, state=state, beside=beside)
         wanted = msgspec.structs.replace(value, state=tried.state)
         async with self._administration.open(actor, request=request, repeat=repeat) as desk:
+            for secret in beside:
+                await desk.create(secret)
             made = Registered(await desk.create(wanted), tried)
             if tried.discovery is not None:
                 await _accept(desk, made.server.name, tried.discovery)
             await repeating.keep(desk.transaction, repeat, made)
         return made
 
-    async def attempt(self, actor: Principal, value: Server, *, state: ServerState | None = None) -> Tried:
+    async def attempt(
+        self,
+        actor: Principal,
+        value: Server,
+        *,
+        state: ServerState | None = None,
+        beside: Sequence[Secret] = (),
+        probe: Probe | None = None,
+    ) -> Tried:
         """What registering a server would find; changes nothing. Without a `state` it would be live if the actor may
         publish it, it can be reached and no lint is an error, and a draft otherwise. What may not be registered is not
-        connected to either, nor what would be shown secrets by somebody who may not publish it. Raises what registering
-        it would: Refused also where it shall be live and cannot be reached."""
+        connected to either, nor what would be shown secrets by somebody who may not publish it, other than new ones
+        `beside` it, which are theirs. `probe` is asked instead of the usual one. Raises what registering it would:
+        Refused also where it shall be live and cannot be reached."""
         draft = msgspec.structs.replace(value, state=ServerState.DRAFT)
-        may_publish = await self._rehearse(actor, draft)
-        shown = sorted(secrets_of(draft))
-        if shown and self._probe is not None and not may_publish:
+        probe = probe or self._probe
+        may_publish = await self._rehearse(actor, draft, beside)
+        shown = sorted(secrets_of(draft) - {secret.name for secret in beside})
+        if shown and probe is not None and not may_publish:
             # Whoever connects shows the secret to an address of their own choice, and so reads it.
             discovery, unreached = None, f"it would be shown the secret {shown[0]}, which takes server:publish"
         else:
-            discovery, unreached = await self._asked(draft, private=may_publish)
+            discovery, unreached = await _asked(probe, draft, private=may_publish)
         lints = () if discovery is None else lint(discovery, value.overrides, await self._names(actor))
         if unreached and state is ServerState.LIVE:
             step = "until that is mended, register it as a draft"
@@ -98,22 +116,13 @@ class Servers:
             state = ServerState.LIVE if may_publish and not flawed else ServerState.DRAFT
         return Tried(discovery, unreached, lints, state)
 
-    async def _asked(self, draft: Server, *, private: bool) -> tuple[Discovery | None, str]:
-        """What it offers, or why that is not known. Only for those who may publish it is it looked for in `private`
-        networks: the answer, and why there is none, would tell others what stands there."""
-        if self._probe is None:
-            return None, ""
-        try:
-            return await self._probe(draft, private), ""
-        except ToolgateError as error:
-            narrow = "" if private else " (in a private network it is looked for only by holders of server:publish)"
-            return None, f"{error}{narrow}"
-
-    async def _rehearse(self, actor: Principal, draft: Server) -> bool:
+    async def _rehearse(self, actor: Principal, draft: Server, beside: Sequence[Secret] = ()) -> bool:
         """Raises what registering it as a draft would; says whether the actor could make it live."""
         registry = self._administration.registry
         directory = await registry.directory()
         who = await self._administration.whoami(actor)
+        for secret in beside:
+            directory = _with_secret(secret, directory, who, registry.facts(directory))
         facts = registry.facts(directory)
         after = directory.with_(draft)
         who.require(directory, COLLECTIONS[Server].needs(Edit(None, draft, directory, after, facts)))
@@ -162,3 +171,27 @@ async def _accept(desk: Desk, name: str, discovery: Discovery) -> None:
         await desk.create(accepted)
     else:
         await desk.replace(accepted, expected=known.stamp.version)
+
+
+async def _asked(probe: Probe | None, draft: Server, *, private: bool) -> tuple[Discovery | None, str]:
+    """What it offers, or why that is not known. Only for those who may publish it is it looked for in `private`
+    networks: the answer, and why there is none, would tell others what stands there."""
+    if probe is None:
+        return None, ""
+    try:
+        return await probe(draft, private), ""
+    except ToolgateError as error:
+        narrow = "" if private else " (in a private network it is looked for only by holders of server:publish)"
+        return None, f"{error}{narrow}"
+
+
+def _with_secret(secret: Secret, directory: Directory, who: Actor, facts: Facts) -> Directory:
+    """The records with a new secret. Raises what making it would."""
+    after = directory.with_(secret)
+    who.require(directory, COLLECTIONS[Secret].needs(Edit(None, secret, directory, after, facts)))
+    if directory.get(Secret, secret.name) is not None:
+        raise Conflict(f"there is a secret named {secret.name!r} already: take another name for the server, or use it")
+    findings = tuple(COLLECTIONS[Secret].findings(secret, facts.about(secret)))
+    if findings:
+        raise Refused(findings)
+    return after

@@ -49,9 +49,14 @@ class Vault:
 
     async def create(self, actor: Principal, secret: Secret, value: str, *, request: str = "") -> Secret:
         """Seals a new secret; `secret.sealed` and `secret.key_id` are ours to fill. Raises what Administration does."""
-        _judge(value)
+        sealed = self.seal(secret, value)
         async with self._administration.open(actor, request=request) as desk:
-            return await desk.create(self._sealed(secret, 1, value))
+            return await desk.create(sealed)
+
+    def seal(self, secret: Secret, value: str) -> Secret:
+        """A new secret as it is stored, for whoever makes it together with other records. Raises Refused."""
+        _judge(value)
+        return self._sealed(secret, 1, value)
 
     async def replace(
         self, actor: Principal, secret: Secret, value: str | None, *, expected: int, request: str = ""

@@ -35,7 +35,7 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class ProductVariable(msgspec.Struct, frozen=True):
-    """What may be set, such as an address. Without a `default` it must be; `pattern` (RE2) describes the whole value."""
+    """What may be set, such as an address. Without a `default` it must be; `pattern` (RE2) describes all of it."""
 
     name: str
     help: str

@@ -6,11 +6,14 @@ from typing import Any
 import msgspec
 
 from toolgate.model.catalog import Discovery
-from toolgate.model.entities import Entity
+from toolgate.model.entities import Entity, Server
 from toolgate.rules.directory import Directory
 
 Finding = tuple[str, str]
 """(path of the field, what is wrong with it and what to do); the path is empty for the record as a whole."""
+
+
+_CONNECTOR = "connector"
 
 
 def _no_fields(kind: str) -> Sequence[str]:
@@ -42,6 +45,11 @@ class Facts(msgspec.Struct, frozen=True):
     def is_remote(self, kind: str) -> bool:
         """Whether servers of this kind are reached at a URL; all others run on, or read, the gateway's own machine."""
         return kind in self.kinds and "url" in self.fields(kind)
+
+    def is_elsewhere(self, server: Server) -> bool:
+        """Whether it neither runs on nor reads the gateway's own machine. A connector asks a product at its address,
+        unless it is one from a folder."""
+        return self.is_remote(server.kind) or (server.kind == _CONNECTOR and "path" not in server.settings)
 
     def beside(self, record: Entity) -> "Facts":
         """As if this record were there too."""

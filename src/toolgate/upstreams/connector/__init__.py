@@ -17,8 +17,6 @@ from toolgate.model.declared import ServerSpec, Sharing
 from toolgate.model.errors import ConfigError
 from toolgate.ports import Toolbox, Upstream
 from toolgate.protocol.sealed import Seal
-from toolgate.rules import patterns
-from toolgate.rules.names import meant
 from toolgate.upstreams.connector import inline, monograms, narrowing, reading
 from toolgate.upstreams.connector.format import Connector
 from toolgate.upstreams.connector.operations import SearchServer
@@ -27,6 +25,7 @@ from toolgate.upstreams.connector.sending import Base, Sender, base_of
 from toolgate.upstreams.connector.server import ConnectorServer, Product
 from toolgate.upstreams.connector.settings import Settings as Settings
 from toolgate.upstreams.connector.signing_in import Credential, credential
+from toolgate.upstreams.connector.variables import resolved
 
 SHARING: Sharing = "all"
 
@@ -78,22 +77,9 @@ def _read(settings: Settings) -> tuple[Connector, bytes]:
 
 def _variables(connector: Connector, settings: Settings) -> Mapping[str, str]:
     """Those given, and the defaults of the others. Raises ConfigError."""
-    findings = [
-        f"variables.{name}: {connector.title} has none of this name{meant(name, connector.variables)}"
-        for name in settings.variables
-        if name not in connector.variables
-    ]
-    values: dict[str, str] = {}
-    for name, variable in connector.variables.items():
-        value = settings.variables.get(name, variable.default)
-        if value is None:
-            findings.append(f"variables.{name} is missing: {variable.help}")
-        elif not patterns.searches(f"^(?:{variable.pattern})$")(value):
-            findings.append(f"variables.{name}: does not have the form {variable.pattern}: {variable.help}")
-        else:
-            values[name] = value
+    values, findings = resolved(connector.title, connector.variables, settings.variables)
     if findings:
-        raise ConfigError(tuple(findings))
+        raise ConfigError(tuple(f"{path}: {reason}" for path, reason in findings))
     return values
 
 

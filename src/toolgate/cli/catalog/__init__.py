@@ -1,0 +1,1 @@
+"""`toolgate catalog`: products that are ready to be added, and adding them."""
