@@ -1,6 +1,9 @@
 """Promises of connectors; a part of `tests.promises.PROMISES`."""
 
+from tests.promises_lookups import LOOKUPS
+
 CONNECTORS: dict[str, tuple[str, str]] = {
+    **LOOKUPS,
     "connectors.tools": (
         "docs/extend/connectors.md",
         "Every tool of a connector that comes with Toolgate asks and answers as its fixture says.",

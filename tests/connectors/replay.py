@@ -7,6 +7,7 @@ by looking at `complaints`. What is to be played instead, such as 429 or a huge 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 from collections import deque
@@ -53,7 +54,7 @@ class Play:
 
 
 class Replay:
-    """`exchanges` are those of a fixture, expected in their order. `judge` adds a complaint of its own, or
+    """`exchanges` are those of a fixture, expected in order (see `_next`). `judge` adds a complaint of its own, or
     None; it then looks at the credential too, which not every product takes as `Authorization`."""
 
     def __init__(self, exchanges: list[dict[str, Any]], judge: Callable[[Request], str | None] | None = None) -> None:
@@ -77,12 +78,19 @@ class Replay:
             found.append("nothing more was expected")
             play = Play(599)
         else:
-            wanted = self._expected.popleft()
+            wanted = self._next(request)
             found += list(_differences(wanted, request))
             body = wanted["text"].encode() if "text" in wanted else wanted["answer"]
             play = Play(wanted["status"], body, wanted.get("headers", {}))
         self.complaints += [f"{request.method} {request.path}: {one}" for one in found]
         return Play(599) if found else play
+
+    def _next(self, request: Request) -> dict[str, Any]:
+        """The exchange that this should be. Those marked `lookup` are asked for at once, so any of them may be next."""
+        together = list(itertools.takewhile(lambda exchange: exchange.get("lookup"), self._expected))
+        wanted = next((one for one in together if not _differences(one, request)), self._expected[0])
+        self._expected.remove(wanted)
+        return wanted
 
     def _general(self, request: Request) -> list[str]:
         found: list[str] = []

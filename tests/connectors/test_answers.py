@@ -177,10 +177,10 @@ async def test_who_is_told_to_come_much_later_is_told_so_at_once(tmp_path: Path)
         served.replay.plays.append(Play(429, {}, {"Retry-After": "3600"}))
         assert "rate_limited (status 429): ask again in 3600 seconds" in await served.wrong("get_me")
         served.replay.plays.append(Play(429, {}, {"Retry-After": "15"}))
-        assert "ask again in 15 seconds" in await served.wrong("get_me")
+        assert "ask again in 15 seconds" in await served.wrong("list_commits", **REPO)
         exhausted = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(datetime.now(UTC).timestamp()) + 900)}
         served.replay.plays.append(Play(403, {"message": "API rate limit exceeded"}, exhausted))
-        told = await served.wrong("get_me")
+        told = await served.wrong("get_repository", **REPO)
         assert "rate_limited (status 403): API rate limit exceeded; ask again in " in told
         assert len(served.replay.seen) == 3
 

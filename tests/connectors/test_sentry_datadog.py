@@ -58,7 +58,7 @@ async def test_datadog_says_in_how_many_seconds_and_why(tmp_path: Path):
             Play(200, {"status": "error", "error": "cannot parse the query"}),
         ]
         assert "Too many; ask again in 45 seconds" in await served.wrong("search_monitors")
-        assert "Forbidden; the keys are of another site" in await served.wrong("search_monitors")
+        assert "Forbidden; the keys are of another site" in await served.wrong("list_dashboards")
         assert "no such facet; check the arguments" in await served.wrong("aggregate_logs")
         moments = {"from": "2027-01-31T12:00:00Z", "to": "2027-01-31T13:00:00Z"}
         assert "refused (status 200): cannot parse the query" in await served.wrong(

@@ -22,12 +22,13 @@ _JSON, _FORM = "application/json; charset=utf-8", "application/x-www-form-urlenc
 
 
 class Built(msgspec.Struct, frozen=True):
-    """`target` is path and query."""
+    """`target` is path and query. `endpoint` is what a product may count calls by: method, and path as a template."""
 
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    endpoint: str = ""
 
 
 def built(
@@ -59,10 +60,11 @@ def built(
         query = [(name, value) for name, value in query if name not in more] + list(more.items())
     path = base + _path(request, params, values)
     target = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
+    endpoint = f"{request.method} {request.path}"
     if request.body is None:
-        return Built(request.method, target, tuple(headers), b"")
+        return Built(request.method, target, tuple(headers), b"", endpoint)
     headers.append(("content-type", _JSON if request.body == "json" else _FORM))
-    return Built(request.method, target, tuple(headers), _encoded(request.body, body))
+    return Built(request.method, target, tuple(headers), _encoded(request.body, body), endpoint)
 
 
 def _encoded(shape: str, body: Mapping[str, Any]) -> bytes:

@@ -24,6 +24,8 @@ Told = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 HttpsUrl = Annotated[str, msgspec.Meta(pattern="^https://[^ ]+$")]
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
+HeaderName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{1,100}$")]
+"""A header of an answer."""
 
 
 class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,11 +75,20 @@ class Http(_Value, frozen=True):
 class RateLimit(_Value, frozen=True):
     """`limited_when` is JMESPath over `status`, `headers` (names in lower case) and `body`, for products that say "too
     many" with another status than 429. `reset` names a header with the moment (Unix time, or ISO 8601) from which calls
-    are taken again, or with the seconds until then, as `reset_is` says."""
+    are taken again, or with the seconds until then, as `reset_is` says. `remaining` names one with the calls that are
+    left: where it is 0, and after "too many", the product is not asked before `reset`, or Retry-After.
+
+    That holds for the whole `server`, or for each `endpoint` (method and path), as the product counts; where the header
+    `bucket` names what an answer counted for, it holds for what has the same name. `per_minute` is for products that
+    only say how many calls they take: on average so many go out, a sixth of them at once."""
 
     limited_when: Expression | None = None
-    reset: str | None = None
+    reset: HeaderName | None = None
     reset_is: Literal["time", "seconds"] = "time"
+    remaining: HeaderName | None = None
+    bucket: HeaderName | None = None
+    counted: Literal["server", "endpoint"] = "server"
+    per_minute: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
 
 
 class ErrorRule(_Value, frozen=True):
@@ -195,6 +206,34 @@ class Step(_Value, frozen=True):
     quiet: bool = False
 
 
+class Lookup(_Value, frozen=True):
+    """What an id stands for, such as a person's name: `request` reads it, with the id as its argument `id`, whose
+    `pattern` says what an id is, and with what `use` takes from `shared`; `value` is JMESPath to the text in the
+    answer. Texts may hold ids as `marked`, a template with `{id}`; they are then written as `told`, a template with
+    `{id}` and `{name}`.
+
+    Answers are kept for so many `seconds`, at most `keep` of them, for one server and its credential alone. For one
+    result at most `most` are asked for. An id that cannot be looked up stays as it is."""
+
+    request: Request
+    id: Param
+    value: Expression
+    use: tuple[str, ...] = ()
+    marked: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    told: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    seconds: Annotated[int, msgspec.Meta(ge=60, le=86_400)] = 3600
+    keep: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1000
+    most: Annotated[int, msgspec.Meta(ge=1, le=20)] = 10
+
+
+class LookedUp(_Value, frozen=True):
+    """Where a result holds ids: `members` with an id, each with the member beside it that gets what the id stands for
+    unless it has something, and `texts` in which ids are marked; wherever members of these names stand."""
+
+    members: dict[str, str] = {}
+    texts: tuple[str, ...] = ()
+
+
 class Hints(_Value, frozen=True):
     """What a tool does: each said, none guessed."""
 
@@ -227,8 +266,8 @@ class Example(_Value, frozen=True):
 class Tool(_Value, frozen=True):
     """One tool: a `request`, or up to six `steps`. `use` takes sets of parameters from the connector's `shared`.
     `result` is JMESPath over the answer (over `args` and the steps' answers by id), or `raw`; a text answer needs
-    `response: text`. `drop` names members that are left out of what `result` finds, wherever they stand. `scopes` are
-    what the credential needs, for people."""
+    `response: text`. `drop` names members that are left out of what `result` finds, wherever they stand. `lookups` put
+    names to the ids in it, by the connector's lookups. `scopes` are what the credential needs, for people."""
 
     name: Name
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
@@ -244,6 +283,7 @@ class Tool(_Value, frozen=True):
     steps: Annotated[tuple[Step, ...], msgspec.Meta(max_length=6)] = ()
     response: Literal["json", "text"] = "json"
     drop: tuple[str, ...] = ()
+    lookups: dict[Name, LookedUp] = {}
     paginate: bool = False
     pagination: Pagination | None = None
 
@@ -308,11 +348,16 @@ class Connector(_Value, frozen=True):
     errors: Errors = Errors()
     pagination: Pagination | None = None
     constraints: dict[Name, Constraint] = {}
+    lookups: dict[Name, Lookup] = {}
     shared: dict[Name, dict[Name, Param]] = {}
 
     def params(self, tool: Tool) -> dict[str, Param]:
         """All parameters of a tool, those that it uses first."""
-        return {**{name: param for used in tool.use for name, param in self.shared[used].items()}, **tool.params}
+        return {**self.used(tool.use), **tool.params}
+
+    def used(self, sets: tuple[str, ...]) -> dict[str, Param]:
+        """The parameters of these sets of `shared`."""
+        return {name: param for used in sets for name, param in self.shared[used].items()}
 
     def paging(self, tool: Tool) -> Pagination | None:
         """How this tool's list goes on; None where it is not paged."""

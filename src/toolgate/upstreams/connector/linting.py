@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolgate.rules import headers, patterns, references
-from toolgate.upstreams.connector import expressions, linting_routes, linting_tools, templates
+from toolgate.upstreams.connector import expressions, linting_lookups, linting_routes, linting_tools, templates
 from toolgate.upstreams.connector.format import Auth, Connector
 
 Finding = tuple[tuple[str | int, ...], str]
@@ -28,6 +28,8 @@ def findings(connector: Connector, folder: Path | None) -> list[Finding]:
         *_expressions(connector),
         *_constraints(connector),
         *linting_tools.findings(connector, folder),
+        *linting_lookups.findings(connector),
+        *_rate_limit(connector),
     ]
 
 
@@ -99,6 +101,12 @@ def _expressions(connector: Connector) -> Iterator[Finding]:
             yield place, flaw
     if paging is not None:
         yield from linting_tools.paging(("pagination",), paging)
+
+
+def _rate_limit(connector: Connector) -> Iterator[Finding]:
+    limit = connector.rate_limit
+    if limit.remaining is not None and limit.reset is None:
+        yield ("rate_limit", "remaining"), "needs `reset`: until when the product is not asked"
 
 
 def _constraints(connector: Connector) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
     """Everything that is wrong with the tools, as (place, reason)."""
     for name, params_ in connector.shared.items():
         for key, param in params_.items():
-            yield from _param(("shared", name, key), param)
+            yield from of_param(("shared", name, key), param)
             yield from _variable(("shared", name, key), connector, param)
     size = 0
     for position, tool in enumerate(connector.tools):
@@ -41,7 +41,7 @@ def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
         yield from _words(place, connector, tool, folder)
         yield from _requests(place, connector, tool)
         for name, param in tool.params.items():
-            yield from _param((*place, "params", name), param)
+            yield from of_param((*place, "params", name), param)
             yield from _variable((*place, "params", name), connector, param)
         yield from _pages(place, connector, tool)
     if connector.mode == "search":
@@ -123,13 +123,13 @@ def _requests(place: Place, connector: Connector, tool: Tool) -> Iterator[Findin
         return
     given = params(connector, tool)
     if tool.request is not None:
-        yield from _request((*place, "request"), tool.request, given, tool.hints.read_only)
+        yield from of_request((*place, "request"), tool.request, given, tool.hints.read_only)
         if tool.request.body is None and any(param.place == "body" for param in given.values()):
             yield (*place, "request"), "has arguments for a body: say which, `body: json` or `body: form`"
     ids: list[str] = ["args"]
     for position, step in enumerate(tool.steps):
         where = (*place, "steps", position)
-        yield from _request((*where, "request"), step.request, given, tool.hints.read_only)
+        yield from of_request((*where, "request"), step.request, given, tool.hints.read_only)
         yield from _step(where, step, ids, given)
         if step.request.method != "GET" and position != len(tool.steps) - 1:
             yield where, "only the last step may write: nothing is left half done"
@@ -146,7 +146,7 @@ def requests(tool: Tool) -> tuple[Request, ...]:
     return (tool.request,) if tool.request is not None else tuple(step.request for step in tool.steps)
 
 
-def _request(place: Place, request: Request, given: Mapping[str, Param], read_only: bool) -> Iterator[Finding]:
+def of_request(place: Place, request: Request, given: Mapping[str, Param], read_only: bool) -> Iterator[Finding]:
     flaw = templates.flaw(request.path)
     if flaw is not None:
         yield (*place, "path"), flaw
@@ -180,7 +180,7 @@ def _step(place: Place, step: Step, ids: list[str], given: Mapping[str, Param]) 
             yield (*place, "bind", name), flaw
 
 
-def _param(place: Place, param: Param) -> Iterator[Finding]:
+def of_param(place: Place, param: Param) -> Iterator[Finding]:
     if (param.type == "array") != (param.items is not None):
         yield (*place, "items"), "is needed by an array, and by nothing else"
     if param.type in ("array", "object") and param.place in ("path", "header"):

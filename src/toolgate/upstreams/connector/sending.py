@@ -1,6 +1,7 @@
 """Requests to one product, over the one route that was opened to it. Nothing here can reach another host."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from toolgate.model.errors import ConfigError, UpstreamFailed
 from toolgate.ports import Clock, HttpRoute
 from toolgate.rules import endpoints, globs
 from toolgate.upstreams.connector import answers, templates
+from toolgate.upstreams.connector.allowance import Allowance
 from toolgate.upstreams.connector.answers import Api, Reply
 from toolgate.upstreams.connector.building import Built
 from toolgate.upstreams.connector.format import Connector
@@ -81,22 +83,36 @@ class Sender:
         self._route = route
         self._clock = clock
         self._timeout = timeout
+        self._allowance = Allowance(api)
         shared = {"User-Agent": f"toolgate/{__version__}", **api.http.headers}
         self._prepared = route.prepare([*shared.items(), *credential])
         self._own_accept = any(name.lower() == "accept" for name in shared)
         self._plain = route.prepare([*((k, v) for k, v in shared.items() if k.lower() != "accept"), *credential])
 
-    async def send(self, built: Built, *, idempotent: bool, deadline: float) -> Reply:
-        """The answer, whatever its status. `deadline` is in seconds of `time.perf_counter`. Raises UpstreamFailed."""
+    async def send(self, built: Built, *, idempotent: bool, deadline: float, patient: bool = True) -> Reply:
+        """The answer, whatever its status. `deadline` is in seconds of `time.perf_counter`. Who is not `patient` waits
+        for the answer alone. Raises UpstreamFailed, and Trouble where the product takes no calls for some time."""
         for attempt in range(_RETRIES + 1):
+            await self._admitted(built.endpoint, deadline if patient else 0.0)
             reply = await self._followed(built, idempotent, deadline)
-            if not idempotent or attempt == _RETRIES or not answers.is_limited(self._api, reply):
+            self._allowance.heard(built.endpoint, reply, self._clock.now())
+            again = idempotent and patient and attempt < _RETRIES
+            if not again or not answers.is_limited(self._api, reply):
                 return reply
             wait = answers.wait(self._api, reply, self._clock.now())
             if wait is None or wait > MOST_WAIT or wait >= deadline - time.perf_counter():
                 return reply
             await asyncio.sleep(wait)
         raise AssertionError
+
+    async def _admitted(self, endpoint: str, deadline: float) -> None:
+        """Waits until the product takes a call, and not long. Raises Trouble at once where it would be long."""
+        until = min(deadline, time.perf_counter() + MOST_WAIT)
+        while (wait := self._allowance.take(endpoint, self._clock.now())) > 0:
+            if time.perf_counter() + wait > until:
+                hint = f"ask again in {math.ceil(wait)} seconds"
+                raise Trouble(f"rate_limited: the product takes no more calls for now, so it was not asked; {hint}")
+            await asyncio.sleep(wait)
 
     async def _followed(self, built: Built, idempotent: bool, deadline: float) -> Reply:
         """Follows where it may: only what reads, only to the same origin, so that the credential stays there."""

@@ -19,7 +19,8 @@ from toolgate.protocol.versions import SERVED
 from toolgate.upstreams.connector import answers, arguments, definitions, expressions, narrowing, paging, results
 from toolgate.upstreams.connector.answers import Reply
 from toolgate.upstreams.connector.building import built
-from toolgate.upstreams.connector.format import Connector, Pagination, Param, Request, Step, Tool
+from toolgate.upstreams.connector.format import Connector, Lookup, Pagination, Param, Request, Step, Tool
+from toolgate.upstreams.connector.lookups import ID, Lookups
 from toolgate.upstreams.connector.paging import Position
 from toolgate.upstreams.connector.results import Scrub
 from toolgate.upstreams.connector.sending import Sender
@@ -63,6 +64,7 @@ class ConnectorServer:
         self._product = product
         self._connector = connector = product.connector
         self._announcements = Announcements()
+        self._lookups = Lookups(connector.lookups, self._look_up)
         self._tools = {
             tool.name: Prepared(tool, _set(connector.params(tool), product.variables), connector.paging(tool))
             for tool in narrowing.offered(connector, product.settings)
@@ -113,9 +115,13 @@ class ConnectorServer:
             onward = paging.linked(prepared.paging, page, request)
             request, more = (request, paging.query(prepared.paging, page)) if onward is None else (onward, more)
         reply, url = await self._asked(out, prepared, request, values, more)
-        if len(reply.body) > _LARGE:
-            return await asyncio.to_thread(self._shown, prepared, reply, page, url)
-        return self._shown(prepared, reply, page, url)
+        if tool.response == "text":
+            return self._text(reply)
+        large = len(reply.body) > _LARGE
+        found = await asyncio.to_thread(self._found, tool, reply) if large else self._found(tool, reply)
+        if tool.lookups:
+            found = await self._lookups.put(tool, found, out.deadline)
+        return self._shown(prepared, reply, page, url, found)
 
     def _judge(self, tool: Tool, values: dict[str, Any], *, bound: bool) -> None:
         narrowing.judge(self._connector, self._product.settings.allow, tool, values, bound=bound)
@@ -162,7 +168,10 @@ class ConnectorServer:
                 missing.append(step.id)
             seen[step.id] = None if reply is None else self._data(reply)
         self._judge(prepared.tool, values, bound=True)
-        told = self._object(prepared.tool, expressions.found(prepared.tool.result, seen))
+        found = expressions.found(prepared.tool.result, seen)
+        if prepared.tool.lookups:
+            found = await self._lookups.put(prepared.tool, found, out.deadline)
+        told = self._object(prepared.tool, found)
         if missing:
             told["note"] = f"not known at the moment: {', '.join(missing)}; ask again in a minute"
         return told
@@ -182,19 +191,32 @@ class ConnectorServer:
             raise Trouble(answers.refusal(self._connector, reply, self._product.clock.now()))
         return reply
 
+    async def _look_up(self, lookup: Lookup, id_: str, deadline: float) -> Any:
+        """What an id stands for; None where that cannot be had now."""
+        product = self._product
+        try:
+            shared = _set(self._connector.used(lookup.use), product.variables)
+            values = {**{name: param.default for name, param in shared.items()}, ID: id_}
+            made = built(lookup.request, {**shared, ID: lookup.id}, values, {}, product.base)
+            reply = await product.sender.send(made, idempotent=True, deadline=deadline, patient=False)
+        except (Trouble, UpstreamFailed):
+            return None
+        return expressions.found(lookup.value, reply.data) if answers.is_good(self._connector, reply) else None
+
     def _data(self, reply: Reply) -> Any:
         if not reply.is_json:
             raise UpstreamFailed(f"server {self._product.name!r}: its answer is not JSON")
         return reply.data
 
-    def _shown(self, prepared: Prepared, reply: Reply, page: Position | None, url: str) -> dict[str, Any]:
-        """What the model gets of an answer."""
-        tool = prepared.tool
-        if tool.response == "text":
-            return self._text(reply)
+    def _found(self, tool: Tool, reply: Reply) -> Any:
+        """What a tool takes of an answer."""
         data = self._data(reply)
         found = data if tool.result == "raw" else expressions.found(tool.result, data)
-        found = results.without(found, frozenset(tool.drop)) if tool.drop else found
+        return results.without(found, frozenset(tool.drop)) if tool.drop else found
+
+    def _shown(self, prepared: Prepared, reply: Reply, page: Position | None, url: str, found: Any) -> dict[str, Any]:
+        """What the model gets of it."""
+        tool = prepared.tool
         members = cast("dict[str, Any]", found) if isinstance(found, dict) else {_ROWS: found}
         if not isinstance(members.get(_ROWS), list):
             if page is not None:
