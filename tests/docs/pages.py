@@ -11,7 +11,8 @@
     ```bash run=start needs=curl           wants a program that not every machine has
     ```bash ci                             each command is run by `.ci/run`
 
-Port 8484 stands for a free port of the story's own, so that stories do not meet each other or a gateway that runs here.
+Port 8484 stands for a free port of the story's own, so that stories do not meet each other or a gateway that runs here;
+9999 for another, on which a page's own server listens.
 A block in `bash`, `python`, `yaml` or `toml` without one of these is an error, because nobody would notice when it
 breaks. `json` is parsed. Other languages are illustrations, and may not hold commands: no `console`, no line that
 begins with `$`.

@@ -14,6 +14,7 @@ from tests.docs.pages import Block
 from tests.free_port import free_port
 
 USUAL_PORT = re.compile(r"\b8484\b")
+OTHER_PORT = re.compile(r"\b9999\b")
 STEP_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
@@ -101,6 +102,7 @@ class Story:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._port = str(free_port())
+        self._other = str(free_port())
         self._served: list[Served] = []
         self._last: Callable[[], str] = str
 
@@ -147,7 +149,7 @@ class Story:
         return ["bash", "-euo", "pipefail", "-c", self._text(block)]
 
     def _text(self, block: Block) -> str:
-        return USUAL_PORT.sub(self._port, block.text)
+        return OTHER_PORT.sub(self._other, USUAL_PORT.sub(self._port, block.text))
 
     def _run(self, block: Block, command: Sequence[str]) -> None:
         done = subprocess.run(
