@@ -66,8 +66,16 @@ def given(out: Outbound) -> dict[str, Any]:
         raise Trouble("arguments: expected an object") from None
 
 
-def accepted(params: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values by argument, defaults put in; what is not given is not in it. Raises Trouble."""
+def _flaw_at(name: str, param: Param, value: Any) -> str | None:
+    reason = flaw(param, value)
+    return None if reason is None else f"{name}: {reason}"
+
+
+def accepted(
+    params: Mapping[str, Param], given: Mapping[str, Any], judge: Callable[[str, Param, Any], str | None] = _flaw_at
+) -> dict[str, Any]:
+    """The values by argument, defaults put in; what is not given is not in it. `judge` says what is wrong with the
+    value of the argument of this name, and where in it. Raises Trouble."""
     shown = [name for name, param in params.items() if not param.internal]
     unknown = sorted(set(given).difference(shown))
     if unknown:
@@ -80,9 +88,9 @@ def accepted(params: Mapping[str, Param], given: Mapping[str, Any]) -> dict[str,
                 raise Trouble(f"the argument {name!r} is missing{_about(param)}")
             value = param.default
         else:
-            reason = flaw(param, value)
+            reason = judge(name, param, value)
             if reason is not None:
-                raise Trouble(f"{name}: {reason}")
+                raise Trouble(reason)
         if value is not None:
             values[name] = value
     return values
