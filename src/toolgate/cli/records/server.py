@@ -44,6 +44,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     functions: Annotated[
         str | None, typer.Option("--functions", metavar="FILE", help="A Python file, or package, with @tool functions.")
     ] = None,
+    a2a: Annotated[str | None, typer.Option("--a2a", metavar="URL", help="An agent that speaks A2A.")] = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
@@ -57,7 +58,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
-    values = {"name": name, **chosen(url, command, python, functions), **fields.read(Server, given or [])}
+    values = {"name": name, **chosen(url, command, python, functions, a2a), **fields.read(Server, given or [])}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
@@ -92,12 +93,16 @@ add_states(app, Server)
 add_health(app)
 
 
-def chosen(url: str | None, command: str | None, python: str | None, functions: str | None = None) -> dict[str, Any]:
+def chosen(
+    url: str | None, command: str | None, python: str | None, functions: str | None = None, a2a: str | None = None
+) -> dict[str, Any]:
     """Kind and settings of the one that was given. Raises typer.BadParameter."""
-    if sum(one is not None for one in (url, command, python, functions)) != 1:
-        raise typer.BadParameter("give one of a URL, --command, --python and --functions")
+    if sum(one is not None for one in (url, command, python, functions, a2a)) != 1:
+        raise typer.BadParameter("give one of a URL, --command, --python, --functions and --a2a")
     if url is not None:
         return {"kind": "streamable_http", "settings": {"url": url}}
+    if a2a is not None:
+        return {"kind": "a2a", "settings": {"url": a2a}}
     if command is not None:
         try:
             words = shlex.split(command)
