@@ -103,7 +103,8 @@ class FunctionServer:
                 if former is None:
                     log.warning("%s", failure.message)
                     return
-                self._refused = f"changed code is refused, the former goes on: {failure.message}"
+                why = failure.message.removeprefix(f"server {self._name!r}: ")
+                self._refused = f"changed code is refused, the former goes on: {why}"
                 log.error("server %r: %s", self._name, self._refused)
                 self._announcements.announce(Change(ChangeKind.LISTS))
                 return
