@@ -137,10 +137,15 @@ def _definition(server: Server) -> tuple[Any, ...]:
     return server.kind, server.settings, server.headers
 
 
+_FILES = frozenset({"ca_file", "path", "schema_file"})
+"""Settings that name files of the gateway's own machine."""
+
+
 def _reads_the_host(server: Server) -> bool:
     """Whether it uses variables or files of the gateway's own machine."""
     used = [*references_of(server.settings), *references_of(server.headers)]
-    return any(reference.source != "store" for reference in used) or "ca_file" in server.settings
+    files = not _FILES.isdisjoint(server.settings)
+    return files or any(reference.source != "store" for reference in used)
 
 
 def _publishing(edit: Edit[Server] | Edit[Virtual]) -> Iterator[Need]:

@@ -1,0 +1,1 @@
+"""GraphQL APIs as servers, against a real one."""
