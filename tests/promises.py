@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tests.promises_agents import AGENTS
 from tests.promises_api import API
+from tests.promises_catalog import CATALOG
 from tests.promises_clients import CLIENTS
 from tests.promises_connectors import CONNECTORS
 from tests.promises_control import CONTROL
@@ -32,6 +33,7 @@ class Promise(NamedTuple):
 _PARTS = (
     AGENTS,
     API,
+    CATALOG,
     CLIENTS,
     CONNECTORS,
     CONTROL,

@@ -84,7 +84,7 @@ class _Attempt:
         except ToolgateError as error:
             self.failed = True
             raise UpstreamFailed(_without(self._recipe.secrets, str(error))) from None
-        self.passed = True
+        self.passed = self._recipe.test is not None or self._recipe.connecting
         return found
 
 

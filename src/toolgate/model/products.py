@@ -180,11 +180,12 @@ class Adding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Recipe(msgspec.Struct, frozen=True):
     """What adding comes to: the server, and the secrets in clear that it refers to as `store:NAME`. `test` is the tool
-    that shows whether the credential works; None where connecting does."""
+    that shows whether the credential works; where there is none, `connecting` may show it."""
 
     server: Server
     secrets: Mapping[str, str] = {}
     test: str | None = None
+    connecting: bool = False
 
     def __repr__(self) -> str:
         return f"Recipe({self.server.name!r}, {len(self.secrets)} secrets)"

@@ -80,6 +80,8 @@ def added(found: Product, made: Added) -> None:
         say("its credential was tried, and works")
     elif attempt.unreached:
         say(printable(f"its credential was not tried: {attempt.unreached}"))
+    elif made.secrets:
+        say("its credential was not tried: no tool of the entry is there to show whether it works")
     for name in made.secrets:
         say(f"the secret is sealed in the store: {server.name} names it as store:{name}")
     # What else there is to say of the tools of an entry is its author's to read: `toolgate server lint`.

@@ -68,7 +68,8 @@ def _judge(connector: Connector, settings: dict[str, Any]) -> None:
     try:
         narrowing.offered(connector, msgspec.convert(settings, Settings))
     except ConfigError as error:
-        raise Refused(tuple(("", finding) for finding in error.findings)) from None
+        told = (finding.partition(": ") for finding in error.findings)
+        raise Refused(tuple((path, reason) for path, _, reason in told)) from None
     except msgspec.ValidationError as error:
         raise Refused((("", str(error)),)) from None
 
@@ -92,7 +93,7 @@ def _vendors(connector: Connector, route: Route, adding: Adding, name: str) -> R
     if adding.read_only:
         headers |= route.read_only
     settings = {"url": templates.render(route.url, values)}
-    return Recipe(_server(connector, adding, name, "streamable_http", settings, headers), given.sealed)
+    return Recipe(_server(connector, adding, name, "streamable_http", settings, headers), given.sealed, None, True)
 
 
 def _chosen(route: Route, adding: Adding) -> RouteAuth:
