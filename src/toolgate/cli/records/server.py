@@ -1,31 +1,26 @@
 """`toolgate server`: registers servers, changes them, and moves them from state to state."""
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from toolgate.admin.told import Attempt, Found
+from toolgate.admin.told import Attempt
 from toolgate.cli.event_loop import run
-from toolgate.cli.output import Form, count, say, write, write_value
+from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
-from toolgate.cli.records import fields
-from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, show, shown_conflicts
+from toolgate.cli.records import fields, registered
+from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, shown_conflicts
+from toolgate.cli.records.registered import told
 from toolgate.cli.records.server_health import add_health
 from toolgate.cli.records.states import add_states
-from toolgate.client.administration import plain
 from toolgate.model.entities import Server, ServerState
 from toolgate.rules.linting import Lint
 from toolgate.rules.redaction import printable
 
 app = application()
-
-_MOST_NAMES = 20
-_MOST_PLACES = 8
-_PARAMETERS = "inputSchema.properties."
 
 
 @app.callback()
@@ -62,16 +57,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
-    if output is not Form.TABLE:
-        shown = {} if made is None else {**plain(made), "stamp": msgspec.to_builtins(made.stamp)}
-        write_value({**msgspec.to_builtins(attempt), **shown}, output)
-    elif made is not None:
-        show(made, output)
-    _say(name, attempt, registered=made is not None)
-    if made is None:
-        say(f"nothing was registered; it would be {attempt.state.value}")
-    elif attempt.state is ServerState.LIVE:
-        say(f"who may call it is said by grants: toolgate grant add {name} subject=team:TEAM servers={name} tools='*'")
+    registered.tell(name, made, attempt, output)
 
 
 @app.command()
@@ -119,51 +105,6 @@ def _absolute(place: str) -> str:
     file, colon, name = place.rpartition(":")
     here = colon and file.endswith(".py") and Path(file).is_file()
     return f"{Path(file).resolve()}:{name}" if here else place
-
-
-def _say(name: str, attempt: Attempt, *, registered: bool) -> None:
-    """What was found, for people."""
-    if attempt.unreached:
-        say(printable(f"warning: {name} could not be reached, and what it offers is not known: {attempt.unreached}"))
-        if registered:
-            say(f"when it can be reached, `toolgate server publish {name}` serves it")
-    if attempt.found is not None:
-        _say_found(name, attempt.found)
-    for line in told(attempt.lints, _MOST_PLACES):
-        say(printable(line))
-
-
-def _say_found(name: str, found: Found) -> None:
-    say(printable(f"{name} speaks {', '.join(found.versions) or 'no version that it names'}, and offers"))
-    for names, word in (
-        (found.tools, "tool"),
-        (found.prompts, "prompt"),
-        (found.resources, "resource"),
-        (found.templates, "template"),
-    ):
-        if names:
-            more = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            say(printable(f"  {count(len(names), word)}: {', '.join(names[:_MOST_NAMES])}{more}"))
-
-
-def told(lints: Sequence[Lint], most: int | None = None) -> list[str]:
-    """One line for each thing that is wrong, with all the places where it is, or the first `most`."""
-    places: dict[tuple[str, str, str], list[str]] = {}
-    for one in lints:
-        places.setdefault((one.severity.value, one.rule, one.reason), []).append(_place(one))
-    lines: list[str] = []
-    for (severity, rule, reason), found in places.items():
-        known = [place for place in dict.fromkeys(found) if place]
-        named = known[:most]
-        more = f" and {len(known) - len(named)} more" if len(known) > len(named) else ""
-        lines.append(f"{severity}: {', '.join(named)}{more}{': ' if named else ''}{reason} ({rule})")
-    return lines
-
-
-def _place(one: Lint) -> str:
-    """The offer, and what of it, without the steps that every schema has."""
-    inside = one.path.removeprefix("inputSchema.").removeprefix("properties.").replace(".properties.", ".")
-    return f"{one.offer}.{inside}" if one.offer and inside and one.path.startswith(_PARAMETERS) else one.offer
 
 
 async def _registered(value: Server, state: ServerState | None, data_dir: str | None) -> tuple[Server | None, Attempt]:
