@@ -20,8 +20,8 @@ class Refused(Exception):
     """The arguments are no good; the message tells the model what to change."""
 
 
-class Promised(TypeError):
-    """The result is not what the function says that it returns."""
+class WrongResult(TypeError):
+    """The result is not what the function says that it returns, or no JSON. The message holds no value."""
 
 
 def arguments(tool: Tool, given: bytes, context: Context) -> dict[str, Any]:
@@ -37,14 +37,16 @@ def arguments(tool: Tool, given: bytes, context: Context) -> dict[str, Any]:
 
 
 def result(tool: Tool, value: Any) -> bytes:
-    """Raises whatever is wrong with the value."""
-    if tool.check is None:
-        return _encode({"resultType": "complete", "content": _content(value)})
-    encoded = _encode(value)
+    """Raises WrongResult."""
     try:
+        if tool.check is None:
+            return _encode({"resultType": "complete", "content": _content(value)})
+        encoded = _encode(value)
         tool.check(encoded)
-    except msgspec.DecodeError as error:
-        raise Promised(str(error)) from None
+    except UnicodeEncodeError:
+        raise WrongResult("a text in it is no Unicode") from None
+    except (msgspec.DecodeError, NotImplementedError, TypeError, OverflowError) as error:
+        raise WrongResult(str(error)) from None
     content = [{"type": "text", "text": encoded.decode()}]
     return _encode({"resultType": "complete", "content": content, "structuredContent": msgspec.Raw(encoded)})
 
@@ -70,7 +72,7 @@ def places(error: BaseException) -> str:
     while one is not None and id(one) not in seen:
         seen.add(id(one))
         steps = "".join(_theirs(one)).rstrip()
-        lines.append(f"{type(one).__name__}" + (f", promised otherwise: {one}" if isinstance(one, Promised) else ""))
+        lines.append(f"{type(one).__name__}: {one}" if isinstance(one, WrongResult) else type(one).__name__)
         lines.append(steps)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return "\n".join(line for line in lines if line)
@@ -79,7 +81,7 @@ def places(error: BaseException) -> str:
 def _theirs(error: BaseException) -> list[str]:
     """The lines that led there, without ours that called the function."""
     steps = traceback.extract_tb(error.__traceback__)
-    ours = next((place for place, step in enumerate(steps) if not step.filename.startswith(_HERE)), 0)
+    ours = next((place for place, step in enumerate(steps) if not step.filename.startswith(_HERE)), len(steps))
     return traceback.format_list(steps[ours:][-_MOST_STEPS:])
 
 

@@ -6,6 +6,7 @@ import pkgutil
 import re
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from toolgate.functions import definitions
 from toolgate.functions.definitions import Findings, Tool
 
-_LEFT_OUT = re.compile(r"(.*\.)?(__main__|conftest|tests?(\..*)?|test_[^.]*|[^.]*_test)")
+_LEFT_OUT = re.compile(r".*\.(__main__|conftest|tests?|test_[^.]*|[^.]*_test)")
 """Modules of a package that are not imported: what runs it, and what tests it."""
 
 
@@ -73,13 +74,17 @@ def _modules(path: Path) -> list[ModuleType]:
     if not (path / "__init__.py").is_file():
         raise LoadError(f"{path.name} is no package: it has no __init__.py")
     package = _imported(path.name, path / "__init__.py")
-    names = [found.name for found in pkgutil.walk_packages(package.__path__, f"{path.name}.", onerror=_fail)]
-    return [package, *(_imported(name, path) for name in names if not _LEFT_OUT.fullmatch(name))]
+    return [package, *_inside(package, path)]
 
 
-def _fail(name: str) -> None:
-    """A package inside that cannot be imported."""
-    raise LoadError(_place(name, Path(name), sys.exc_info()[1] or ImportError(name)))
+def _inside(package: ModuleType, path: Path) -> Iterator[ModuleType]:
+    """All modules below, in the order of their names. What is left out is not looked into either."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if not _LEFT_OUT.fullmatch(found.name):
+            module = _imported(found.name, path)
+            yield module
+            if found.ispkg:
+                yield from _inside(module, path)
 
 
 def _imported(name: str, path: Path) -> ModuleType:

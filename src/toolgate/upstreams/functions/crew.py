@@ -159,20 +159,18 @@ class Crew:
         gone = asyncio.Event()
 
         def look() -> None:
-            if worker.retired:
-                gone.set()
-            else:
+            if not worker.retired:
                 self._call_next()
+            elif not gone.is_set():
+                gone.set()
+                # At once: whoever was in it may look for another one before this task has its turn.
+                self._workers.discard(worker)
+                self._leave(worker)
 
         worker.on_change = look
         self._workers.add(worker)
         look()
-        try:
-            await gone.wait()
-        finally:
-            if gone.is_set():
-                self._workers.discard(worker)
-                self._leave(worker)
+        await gone.wait()
 
     def _leave(self, worker: Worker) -> None:
         """Those that leave with calls in them are few: the first makes room for one more."""
