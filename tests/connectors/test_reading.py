@@ -151,6 +151,18 @@ def test_each_lint_can_fail(tmp_path: Path, change: Callable[[dict[str, Any]], N
     assert all(one.startswith("shop/connector.yaml:") for one in found)
 
 
+def test_a_folder_without_fixtures_needs_none_and_no_icon(tmp_path: Path):
+    made = shop()
+    del made["icon"], made["docs"]
+    for one in made["tools"]:
+        del one["examples"]
+    folder = written(tmp_path, made)
+    assert any("examples: at least one" in one for one in findings(folder)), "there are fixtures"
+    (folder / "fixtures" / "any.json").unlink()
+    (folder / "fixtures").rmdir()
+    assert reading.parse((folder / "connector.yaml").read_bytes(), folder).icon is None
+
+
 def test_schemas_beyond_the_budget_are_told(tmp_path: Path):
     made = shop()
     made["tools"] += [tool(f"get_{number}", description="x" * 400) for number in range(70)]

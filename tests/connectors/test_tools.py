@@ -89,6 +89,7 @@ async def test_a_fixture_that_does_not_fit_is_noticed(tmp_path: Path):
 @pytest.mark.parametrize("id_", CONNECTORS)
 def test_no_fixture_is_left_over(id_: str):
     connector = reading.read(reading.INCLUDED / id_)
+    assert None not in (connector.docs, connector.icon)
     named = {example.fixture for tool in connector.tools for example in tool.examples}
     assert {path.name for path in (reading.INCLUDED / id_ / "fixtures").iterdir()} == named
 

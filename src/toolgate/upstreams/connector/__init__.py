@@ -72,7 +72,8 @@ def _read(settings: Settings) -> tuple[Connector, bytes]:
         return connector, monograms.svg(connector.title)
     folder = reading.INCLUDED / (settings.connector or "") if settings.path is None else Path(settings.path)
     connector = reading.read(folder)
-    return connector, (folder / (connector.icon or "")).read_bytes()
+    icon = monograms.svg(connector.title) if connector.icon is None else (folder / connector.icon).read_bytes()
+    return connector, icon
 
 
 def _variables(connector: Connector, settings: Settings) -> Mapping[str, str]:

@@ -326,9 +326,9 @@ class Route(_Value, frozen=True):
 
 
 class Connector(_Value, frozen=True):
-    """One product. `connector` is the version of the format. In a folder, `docs`, `icon` and an example for each tool
-    are required. With the `mode` search there are two tools, one that finds an operation by words and one that calls
-    it, and `tools` are the operations; otherwise there are at most 150."""
+    """One product. `connector` is the version of the format. `icon` is a file of its folder; without it there is one of
+    the first letters of its title. With the `mode` search there are two tools, one that finds an operation by words and
+    one that calls it, and `tools` are the operations; otherwise there are at most 150."""
 
     connector: Literal["v1"]
     id: Id

@@ -36,10 +36,10 @@ def findings(connector: Connector, folder: Path | None) -> list[Finding]:
 def _identity(connector: Connector, folder: Path) -> Iterator[Finding]:
     if connector.id != folder.name:
         yield ("id",), f"must be the name of its folder, {folder.name}"
-    if connector.docs is None:
-        yield ("docs",), "is missing: where its API is described"
-    icon = folder / (connector.icon or "")
-    if Path(connector.icon or "").name != connector.icon or icon.suffix != ".svg" or not icon.is_file():
+    if connector.icon is None:
+        return
+    icon = folder / connector.icon
+    if Path(connector.icon).name != connector.icon or icon.suffix != ".svg" or not icon.is_file():
         yield ("icon",), "must name an SVG file in the connector's folder"
     elif icon.stat().st_size > _ICON_BYTES or _ACTIVE.search(icon.read_bytes()):
         yield ("icon",), f"an icon has at most {_ICON_BYTES} bytes, and neither scripts nor links"

@@ -20,6 +20,8 @@ _TOKEN_BYTES = 4
 """A token is about four bytes of JSON."""
 
 _LISTS = ("list_", "search_")
+_FIXTURES = "fixtures"
+"""The folder of those within a connector's. Where it is, every tool is tested."""
 
 
 def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
@@ -99,12 +101,12 @@ def _words(place: Place, connector: Connector, tool: Tool, folder: Path | None) 
             yield (*place, "result"), flaw
         if tool.response == "text":
             yield (*place, "result"), "a text has no parts: write `raw`"
-    if not tool.examples and folder is not None and connector.mode == "tools":
+    if not tool.examples and folder is not None and (folder / _FIXTURES).is_dir():
         yield (*place, "examples"), "at least one, with a fixture, so that the tool can be tested without the product"
     shown = params(connector, tool)
     for position, example in enumerate(tool.examples):
         where = (*place, "examples", position)
-        if folder is not None and not _is_there(folder / "fixtures", example.fixture):
+        if folder is not None and not _is_there(folder / _FIXTURES, example.fixture):
             yield (*where, "fixture"), f"there is no fixtures/{example.fixture}"
         for name, value in example.args.items():
             if name not in shown and not (tool.paginate and name == arguments.LIMIT):
