@@ -13,7 +13,9 @@ from tests.promises_clients import CLIENTS
 from tests.promises_connectors import CONNECTORS
 from tests.promises_control import CONTROL
 from tests.promises_files import FILES
+from tests.promises_functions import FUNCTIONS
 from tests.promises_gitops import GITOPS
+from tests.promises_grpc import GRPC
 from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
 from tests.promises_registry import REGISTRY
@@ -38,7 +40,9 @@ _PARTS = (
     CONNECTORS,
     CONTROL,
     FILES,
+    FUNCTIONS,
     GITOPS,
+    GRPC,
     HEALTH,
     LISTINGS,
     REGISTRY,
