@@ -9,7 +9,7 @@ from toolgate.control.servers import Servers, Tried
 from toolgate.control.vault import Vault
 from toolgate.model.catalog import Discovery
 from toolgate.model.entities import Secret, Server
-from toolgate.model.errors import ConfigError, Refused, ToolgateError, UpstreamFailed
+from toolgate.model.errors import Refused, ToolgateError, UpstreamFailed
 from toolgate.model.identity import Principal
 from toolgate.model.products import Adding, Product, ProductPage, Recipe
 from toolgate.ports import Shelf
@@ -18,6 +18,9 @@ from toolgate.rules.redaction import redacted
 Trial = Callable[[Server, Mapping[str, str], str | None, bool], Awaitable[Discovery]]
 """Connects to a server once, with secrets that are not stored yet (by their names to be), and calls the tool that shows
 whether its credential works; where the last argument is true, also in private networks. Raises ToolgateError."""
+
+
+UNTRIED = "you asked for no test"
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -52,14 +55,20 @@ class Products:
         registering a server and making its secrets would, NotFound, and Refused."""
         recipe = await asyncio.to_thread(lambda: self._shelf().recipe(id_, adding))
         beside = tuple(self._sealed(name, value, recipe.server) for name, value in recipe.secrets.items())
-        attempt = _Attempt(self._trial, recipe, test=adding.test)
-        probe = None if self._trial is None else attempt
-        tried = await self._servers.attempt(actor, recipe.server, state=adding.state, beside=beside, probe=probe)
-        if attempt.failed:
+        attempt = None if self._trial is None else _Attempt(self._trial, recipe)
+        tried = await self._servers.attempt(
+            actor,
+            recipe.server,
+            state=adding.state,
+            beside=beside,
+            probe=attempt,
+            unasked="" if adding.test else UNTRIED,
+        )
+        if attempt is not None and attempt.failed:
             step = "nothing was saved; correct it, or add it without the test, as a draft"
             raise Refused((("credentials", f"{tried.unreached}: {step}"),))
         made = await self._servers.register(actor, recipe.server, request=request, beside=beside, tried=tried)
-        return Added(made.server, tried, tuple(sorted(recipe.secrets)), attempt.passed)
+        return Added(made.server, tried, tuple(sorted(recipe.secrets)), attempt is not None and attempt.passed)
 
     def _sealed(self, name: str, value: str, server: Server) -> Secret:
         told = f"The credential of the server {server.name}."
@@ -69,16 +78,13 @@ class Products:
 class _Attempt:
     """The trial of one recipe, and how it ended. One that was not begun has neither passed nor failed."""
 
-    def __init__(self, trial: Trial | None, recipe: Recipe, *, test: bool) -> None:
+    def __init__(self, trial: Trial, recipe: Recipe) -> None:
         self._trial = trial
         self._recipe = recipe
-        self._test = test
         self.passed = False
         self.failed = False
 
     async def __call__(self, server: Server, private: bool) -> Discovery:
-        if not self._test or self._trial is None:
-            raise ConfigError(("its credential was not tried, as you asked",))
         try:
             found = await self._trial(server, self._recipe.secrets, self._recipe.test, private)
         except ToolgateError as error:

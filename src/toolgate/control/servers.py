@@ -92,17 +92,20 @@ class Servers:
         state: ServerState | None = None,
         beside: Sequence[Secret] = (),
         probe: Probe | None = None,
+        unasked: str = "",
     ) -> Tried:
         """What registering a server would find; changes nothing. Without a `state` it would be live if the actor may
         publish it, it can be reached and no lint is an error, and a draft otherwise. What may not be registered is not
         connected to either, nor what would be shown secrets by somebody who may not publish it, other than new ones
-        `beside` it, which are theirs. `probe` is asked instead of the usual one. Raises what registering it would:
-        Refused also where it shall be live and cannot be reached."""
+        `beside` it, which are theirs. `probe` is asked instead of the usual one; `unasked` says why nobody is asked at
+        all. Raises what registering it would: Refused also where it shall be live and cannot be reached."""
         draft = msgspec.structs.replace(value, state=ServerState.DRAFT)
         probe = probe or self._probe
         may_publish = await self._rehearse(actor, draft, beside)
         shown = sorted(secrets_of(draft) - {secret.name for secret in beside})
-        if shown and probe is not None and not may_publish:
+        if unasked:
+            discovery, unreached = None, unasked
+        elif shown and probe is not None and not may_publish:
             # Whoever connects shows the secret to an address of their own choice, and so reads it.
             discovery, unreached = None, f"it would be shown the secret {shown[0]}, which takes server:publish"
         else:
