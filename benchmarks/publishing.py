@@ -28,7 +28,7 @@ from benchmarks.processes import Placement, started, wait_for_port
 from tests.free_port import free_port
 from toolgate.assembly.gateway import Gateway, open_gateway
 from toolgate.assembly.records import open_records, toolbox_of
-from toolgate.cli.event_loop import run, settle_memory
+from toolgate.cli.event_loop import run, settle
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Binding, Entity, Grant, Key, Role, Server, Team, User
 from toolgate.rules import keys
@@ -195,7 +195,7 @@ async def serving(data: DataDir, port: int, log: Path) -> AsyncIterator[Gateway]
         ):  # fmt: skip
             await gateway.line.catalog.settled(PATIENCE_S)
             await gateway.line.publisher.published()
-            settle_memory()
+            settle()
             task = asyncio.create_task(gateway.serve())
             yield gateway
             gateway.listening.server.stop()

@@ -198,7 +198,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         "resources": {name: target_values(target) for name, target in endpoint.resources.items()},
         "shared": {name: [target_values(target) for target in several] for name, several in endpoint.shared.items()},
         "templates": [target_values(target) for target in endpoint.templates],
-        "lists": {kind: [_line(line) for line in lines] for kind, lines in endpoint.lists.items()},
+        "lists": {kind: [[_line(line) for line in own] for own in lists] for kind, lists in endpoint.lists.items()},
         "capabilities": endpoint.capabilities,
         "instructions": endpoint.instructions,
     }

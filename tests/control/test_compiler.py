@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import chain, pairwise
 from types import FrameType
 from typing import Any
 
@@ -116,7 +116,7 @@ def test_an_endpoint_is_consistent_in_itself(source: Source):
             assert len({target.part for target in several}) == len(several) > 1
             assert all(target.public == uri for target in several)
         for kind, targets in by_name.items():
-            lines = endpoint.lists.get(kind, ())
+            lines = list(chain.from_iterable(endpoint.lists.get(kind, ())))
             assert all(before.key < after.key for before, after in pairwise(lines))
             more = endpoint.shared if kind is OfferKind.RESOURCE else {}
             assert {(line.key[1], line.part, line.bit) for line in lines} == {
@@ -125,7 +125,7 @@ def test_an_endpoint_is_consistent_in_itself(source: Source):
                 for target in more.get(name, (first,))
             }
             assert all(name == target.public and target.kind is kind for name, target in targets.items())
-        lines = endpoint.lists.get(OfferKind.TEMPLATE, ())
+        lines = list(chain.from_iterable(endpoint.lists.get(OfferKind.TEMPLATE, ())))
         assert all(before.key <= after.key for before, after in pairwise(lines))
         listed = {(line.part, line.bit) for line in lines}
         assert listed == {(t.part, t.bit) for t in endpoint.templates if t.kind is OfferKind.TEMPLATE}
@@ -254,7 +254,7 @@ def test_what_several_have_is_known_of_all_of_them_and_lists_stay_in_order():
     }
     assert set(endpoint.resources) == {*many, "b+r:0000"}
     assert all(one.public == one.name for several in endpoint.shared.values() for one in several)
-    listed = [line.key for line in endpoint.lists[OfferKind.RESOURCE]]
+    listed = [line.key for line in chain.from_iterable(endpoint.lists[OfferKind.RESOURCE])]
     assert listed == sorted(listed)
     assert len(set(listed)) == 15 + 31 + 1
 
@@ -281,7 +281,7 @@ def test_only_the_first_of_one_name_is_served():
         )
     )
     endpoint = compile_all(source(THREE, a=twice)).snapshot.endpoints["a"]
-    assert [b"flavour 0" in line.modern for line in endpoint.lists[OfferKind.TOOL]] == [True]
+    assert [b"flavour 0" in line.modern for line in chain.from_iterable(endpoint.lists[OfferKind.TOOL])] == [True]
 
 
 def test_a_server_that_was_not_reached_has_an_endpoint_and_a_note():

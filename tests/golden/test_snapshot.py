@@ -6,6 +6,7 @@ A new case is a new file. `REWRITE_GOLDEN=1 pytest tests/golden` writes what com
 
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def rendered(snapshot: Snapshot) -> Iterator[str]:
         if endpoint.instructions is not None:
             yield f"  instructions {endpoint.instructions}"
         for kind in OfferKind:
-            for line in endpoint.lists.get(kind, ()):
+            for line in chain.from_iterable(endpoint.lists.get(kind, ())):
                 yield from rendered_line(endpoint, kind, line)
         if any(target.kind is OfferKind.RESOURCE for target in endpoint.templates):
             yield "  any other resource"

@@ -19,7 +19,7 @@ from toolgate.assembly.http import Server
 from toolgate.assembly.records import open_records
 from toolgate.cli import alone, configuration
 from toolgate.cli.banner import Banner, served
-from toolgate.cli.event_loop import run, settle_memory
+from toolgate.cli.event_loop import run, settle
 from toolgate.cli.flags import with_flags
 from toolgate.cli.output import colours, program
 from toolgate.cli.owning import owning
@@ -119,7 +119,7 @@ async def _serve(start: Start, data: DataDir, owned: Ownership, calls: CallLog) 
             stopping.calls(lambda: _stop(start, server), lambda: server.stop(at_once=True))
             owned.announce(Running(os.getpid(), gateway.listening.local, time.time(), __version__))
             _greet(start, data, gateway)
-            settle_memory()
+            settle()
             await gateway.serve()
             owned.withdraw()
 

@@ -141,10 +141,11 @@ def _empty(name: str) -> Endpoint:
 
 def _own_endpoint(part: Part) -> Endpoint:
     own = part.own
+    lists = {kind: (lines,) for kind, lines in own.lists.items()}
     return Endpoint(
         part.name, own.tools, own.prompts, own.resources,
         own.templates if part.unlisted is None else (*own.templates, part.unlisted),
-        own.lists, _capabilities(part), part.instructions, WeakKeyDictionary(),
+        lists, _capabilities(part), part.instructions, WeakKeyDictionary(),
     )  # fmt: skip
 
 
@@ -161,7 +162,7 @@ def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, End
     resources: dict[str, Target] = {}
     shared: dict[str, tuple[Target, ...]] = {}
     templates: list[Target] = []
-    lists: dict[OfferKind, list[Listed]] = {kind: [] for kind in OfferKind}
+    lists: dict[OfferKind, list[tuple[Listed, ...]]] = {kind: [] for kind in OfferKind}
     for part in members:
         side = part.merged
         if pace.spent(5 + len(part.placed) // 20):
@@ -174,10 +175,10 @@ def _aggregate(members: Sequence[Part], pace: Pace) -> Generator[None, None, End
         else:
             yield from _share(side.resources, resources, shared, pace)
         for kind, lines in side.lists.items():
-            lists[kind].extend(lines)
-    lines_of = {kind: tuple(lines) for kind, lines in lists.items() if lines}
+            lists[kind].append(lines)
+    lists_of = {kind: tuple(own) for kind, own in lists.items() if own}
     return Endpoint(
-        AGGREGATE, tools, prompts, resources, tuple(templates), lines_of,
+        AGGREGATE, tools, prompts, resources, tuple(templates), lists_of,
         merge_all(raw for part in members for raw in part.capabilities), None,
         WeakKeyDictionary(), {part.name: part.capabilities for part in members}, shared,
     )  # fmt: skip

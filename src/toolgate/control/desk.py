@@ -1,7 +1,6 @@
 """One transaction of changes, each judged before it is made: may the actor, is the record ours to change, is it the
 version that was seen, is it right, and does nobody get more than the actor has."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from toolgate.control.collections import COLLECTIONS
 from toolgate.control.needs import Edit
 from toolgate.control.registry import Registry
 from toolgate.control.selection import shown
+from toolgate.control.slices import others
 from toolgate.model.entities import Acceptance, Entity, Key, Server, Stamp
 from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
@@ -159,7 +159,7 @@ class Desk:
         for place, rise in enumerate(steps):
             if rise is None:
                 if place % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                    await others()
                 continue
             why = f"{rise.subject} would gain {rise.permission} by {rise.source}, and nobody can give what they lack: "
             raise actor.refusal(self.directory, Need(rise.permission, rise.scopes), why)

@@ -1,8 +1,8 @@
 """What open servers offer, as digests that can be compared with what was accepted: made once per discovery."""
 
-import asyncio
 from collections.abc import Mapping
 
+from toolgate.control.slices import others
 from toolgate.model.catalog import Discovery
 from toolgate.rules.drift import digests
 
@@ -15,7 +15,7 @@ async def digested(discovery: Discovery) -> dict[str, str]:
     for place, (name, digest) in enumerate(digests(discovery), 1):
         found[name] = digest
         if place % _AT_ONCE == 0:
-            await asyncio.sleep(0)
+            await others()
     return found
 
 

@@ -20,7 +20,7 @@ from toolgate.control.compiler import Compiled
 from toolgate.control.described import Described, describe, first_words, shown_text, tool_documents
 from toolgate.control.parts import Part
 from toolgate.control.registry import Registry
-from toolgate.control.slices import Pace, done
+from toolgate.control.slices import Pace, done, others
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Refused
 from toolgate.model.found import Hit, HitKind, Hits, Reachable
@@ -155,14 +155,14 @@ class Search:
                 segment: Segment = done.value
                 break
             if pace.spent(_DOCUMENT):
-                await asyncio.sleep(0)
+                await others()
         listed, sources = 0, dict[str, int]()
         for bit, place in enumerate(part.placed):
             if place.offer.kind is OfferKind.TOOL:
                 sources[place.own.server] = sources.get(place.own.server, 0) | 1 << bit
                 listed |= place.listed << bit
             if pace.spent(1):
-                await asyncio.sleep(0)
+                await others()
         known = self._offers.get(part.name)
         if known is not None:
             self._vocabulary.drop(known.segment)
@@ -180,7 +180,7 @@ class Search:
             if known is not None and known[0] == one:
                 continue
             if pace.spent(_DOCUMENT):
-                await asyncio.sleep(0)
+                await others()
             if known is not None:
                 self._vocabulary.drop(known[1])
             segment = index.whole((one.document(),))

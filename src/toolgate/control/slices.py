@@ -2,11 +2,19 @@
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-SLICE = 100
+SLICE = 20
 """Units of work between two yields; one unit is about the compilation of one offer (some 10 microseconds)."""
+
+_HELD = 0.0003
+"""Seconds for which a computation may hold the event loop."""
+
+_TURNS = 4
+"""Turns of the loop that others have then. A call takes a few, one for each of its reads and its steps: with a slice in
+each turn, it would wait for as many slices."""
 
 _RUN = 1000
 
@@ -32,11 +40,20 @@ class Pace:
 
 async def done(steps: Generator[None, None, T]) -> T:
     """The outcome of work in slices; others have their turn between them."""
+    began = time.perf_counter()
     while True:
         try:
             next(steps)
         except StopIteration as end:
             return end.value
+        if time.perf_counter() - began > _HELD:
+            await others()
+            began = time.perf_counter()
+
+
+async def others() -> None:
+    """Lets everybody else get on."""
+    for _ in range(_TURNS):
         await asyncio.sleep(0)
 
 

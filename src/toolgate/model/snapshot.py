@@ -86,11 +86,12 @@ class Listed(msgspec.Struct, frozen=True, gc=False):
 class Endpoint(msgspec.Struct, frozen=True, eq=False):
     """One URL: `name` is a server's or virtual server's, or empty for the aggregate `/mcp`.
 
-    `templates` are tried in order for URIs that are not in `resources`. `pages` holds rendered list pages per row:
-    filled on first use, dropped with the row or the endpoint. `capabilities` are what all parts can do together;
-    `members` what each can, where there are several, since a caller is told only of those that it sees. For the same
-    reason `shared` are the resources of which several parts have one URI, in order: what they are called depends on
-    which of them the caller sees (`pipeline.visible`). `resources` has the first of each.
+    `templates` are tried in order for URIs that are not in `resources`. `lists` hold the lines of one part after those
+    of another, none of them empty, so that what a caller does not see is passed over as a whole. `pages` holds rendered
+    list pages per row: filled on first use, dropped with the row or the endpoint. `capabilities` are what all parts can
+    do together; `members` what each can, where there are several, since a caller is told only of those that it sees.
+    For the same reason `shared` are the resources of which several parts have one URI, in order: what they are called
+    depends on which of them the caller sees (`pipeline.visible`). `resources` has the first of each.
     """
 
     name: str
@@ -98,7 +99,7 @@ class Endpoint(msgspec.Struct, frozen=True, eq=False):
     prompts: Mapping[str, Target]
     resources: Mapping[str, Target]
     templates: tuple[Target, ...]
-    lists: Mapping[OfferKind, tuple[Listed, ...]]
+    lists: Mapping[OfferKind, tuple[tuple[Listed, ...], ...]]
     capabilities: Mapping[str, Any]
     instructions: str | None
     pages: MutableMapping[Row, dict[Any, Any]]

@@ -19,7 +19,7 @@ from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Fault, InvalidParams, Limited
 from toolgate.model.identity import Principal
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
-from toolgate.pipeline import route
+from toolgate.pipeline import route, visible
 from toolgate.pipeline.visible import NO_RIGHTS, capabilities, contested
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
@@ -255,9 +255,8 @@ class Hub:
         if entry is not None and entry[0] is endpoint:
             return entry[1]
         hashed = hashlib.blake2b(digest_size=16)
-        for line in endpoint.lists.get(kind, ()):
-            if access.listed(row, line.part, line.bit):
-                hashed.update(line.modern)
+        for line in visible.lines(endpoint, kind, row):
+            hashed.update(line.modern)
         if kind is OfferKind.RESOURCE:
             hashed.update(repr(sorted(contested(endpoint, row).renamed.items())).encode())
         digest = hashed.digest()

@@ -1,7 +1,7 @@
 """Merged lists and `server/discover`: rendered once per row from the snapshot, and reused until the endpoint
 changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -10,13 +10,12 @@ from toolgate.model.call import Call, Era, Result
 from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import InvalidParams
 from toolgate.model.snapshot import Endpoint, Listed, Row
-from toolgate.pipeline.visible import capabilities, contested
+from toolgate.pipeline import visible
 from toolgate.ports import Caller
 from toolgate.protocol import jsonrpc
 from toolgate.protocol.envelope import SERVER_INFO
 from toolgate.protocol.sealed import Seal
 from toolgate.protocol.versions import SERVED
-from toolgate.rules import access
 
 PAGE_OFFERS = 1000
 PAGE_BYTES = 1_000_000
@@ -92,7 +91,7 @@ class Listing:
 
     async def discover(self, call: Call, caller: Caller) -> Result:
         """`server/discover` (SPEC-DIGEST 2.7), from what this endpoint can honour."""
-        seen = capabilities(call.endpoint, call.row)
+        seen = visible.capabilities(call.endpoint, call.row)
         body: dict[str, Any] = {"supportedVersions": list(SERVED), "capabilities": seen}
         if call.endpoint.instructions is not None:
             body["instructions"] = call.endpoint.instructions
@@ -116,34 +115,25 @@ def _page(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] 
     if page is None:
         if len(pages) >= _MOST_PAGES:  # cursors of former lists may point anywhere
             pages.clear()
-        renamed = contested(endpoint, row).renamed if kind is OfferKind.RESOURCE else NOTHING_RENAMED
-        page = pages[key] = _render(endpoint.lists.get(kind, ()), row, after, renamed, modern=modern)
+        renamed = visible.contested(endpoint, row).renamed if kind is OfferKind.RESOURCE else NOTHING_RENAMED
+        page = pages[key] = _render(visible.lines(endpoint, kind, row, after), renamed, modern=modern)
     return page
 
 
-def _render(
-    listed: tuple[Listed, ...],
-    row: Row,
-    after: tuple[str, str] | None,
-    renamed: Mapping[tuple[str, int], str],
-    *,
-    modern: bool,
-) -> _Page:
+def _render(lines: Iterable[Listed], renamed: Mapping[tuple[str, int], str], *, modern: bool) -> _Page:
     """`renamed` are resources that this caller finds under another URI; they keep their places in the list."""
     rendered: list[bytes] = []
     size = 0
     last: tuple[str, str] | None = None
-    for entry in listed:
-        if (after is not None and entry.key <= after) or not access.listed(row, entry.part, entry.bit):
-            continue
-        definition = entry.modern if modern else entry.legacy
-        if renamed and (entry.part, entry.bit) in renamed:
-            definition = _under(renamed[entry.part, entry.bit], definition)
+    for line in lines:
+        definition = line.modern if modern else line.legacy
+        if renamed and (line.part, line.bit) in renamed:
+            definition = _under(renamed[line.part, line.bit], definition)
         size += len(definition) + 1
         if rendered and (len(rendered) == PAGE_OFFERS or size > PAGE_BYTES):
             return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", last)
         rendered.append(definition)
-        last = entry.key
+        last = line.key
     return _Page(b"[" + _SEPARATOR.join(rendered) + b"]", None)
 
 

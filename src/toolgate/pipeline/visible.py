@@ -1,16 +1,17 @@
 """What a caller may know of: servers of which it may see nothing are not there for it, and nothing that it is told
 depends on them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from toolgate.model.catalog import OfferKind
 from toolgate.model.errors import Denied, Fault, UnknownEndpoint
 from toolgate.model.identity import Principal
-from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
+from toolgate.model.snapshot import Endpoint, Listed, Row, Snapshot, Target
 from toolgate.protocol.capabilities import merge_all
-from toolgate.rules import conditions
+from toolgate.rules import access, conditions
 
 NO_RIGHTS = Row({})
 
@@ -42,6 +43,16 @@ def capabilities(endpoint: Endpoint, row: Row) -> Mapping[str, Any]:
         seen = (raw for name, own in endpoint.members.items() if name in row.sees for raw in own)
         known = pages[_CAPABILITIES] = merge_all(seen)
     return known
+
+
+def lines(endpoint: Endpoint, kind: OfferKind, row: Row, after: tuple[str, str] | None = None) -> Iterator[Listed]:
+    """What of one list this row may use, in order; only what comes behind `after`, where that is given."""
+    for own in endpoint.lists.get(kind, ()):
+        part = own[0].part
+        if (part in row.parts or part in row.conditional) and (after is None or own[-1].key > after):
+            for line in own:
+                if (after is None or line.key > after) and access.listed(row, part, line.bit):
+                    yield line
 
 
 class Contested(msgspec.Struct, frozen=True):
