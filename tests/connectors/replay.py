@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 TOKEN = "replayed-token-0123456789"
 _AUTHORIZATION = re.compile(r"(Bearer|Basic) [A-Za-z0-9._~+/=-]+")
-_BODIES = ("POST", "PUT", "PATCH")
+_BODIES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True)

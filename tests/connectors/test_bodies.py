@@ -49,6 +49,18 @@ async def test_pages_in_a_body_are_asked_for_in_the_body_alone(
         assert [request.query for request in served.replay.seen] == [[], []]
 
 
+async def test_a_list_is_a_whole_body_in_the_json_that_the_product_takes_with_delete_too(tmp_path: Path):
+    items = {"items": {"type": "array", "items": "object", "in": "body", "to": "@", "required": True}}
+    request = {"method": "DELETE", "path": "/x", "body": "json", "content_type": "application/vnd.api+json"}
+    path = with_tools(tmp_path, tool("remove_all", hints={"read_only": False}, request=request, params=items))
+    async with serving(tmp_path, Replay([]), path=str(path)) as served:
+        served.replay.plays += [Play(body={})]
+        assert (await served.call("remove_all", items=[{"id": 1}, {"id": 2}])).told == {}
+        (asked,) = served.replay.seen
+        assert (asked.method, json.loads(asked.body)) == ("DELETE", [{"id": 1}, {"id": 2}])
+        assert ("content-type", "application/vnd.api+json") in asked.headers
+
+
 DEEP = {
     "more": {"type": "object", "in": "body", "to": "of"},
     "title": {"type": "string", "in": "body", "to": "of.title.0.text"},

@@ -134,7 +134,7 @@ LINTS = [
     (put("tools", LINKED, "params", "q", "not_pattern", "(?!a)"), "params.q.not_pattern: is no RE2 pattern"),
     (put("tools", LINKED, "params", "version", "variable", "edition"), "edition is not among `variables`"),
     (put("tools", LINKED, "params", "version", "default", "v1"), "is for an internal text without a default"),
-    (put("tools", PUT, "params", "fields", "type", "string"), "only an object can be the body itself"),
+    (put("tools", PUT, "params", "fields", "type", "string"), "only an object or a list can be the body itself"),
 ]
 
 

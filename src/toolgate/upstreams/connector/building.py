@@ -40,6 +40,7 @@ def built(
     query: list[tuple[str, str]] = []
     headers = list(request.headers.items())
     body: dict[str, Any] = {}
+    whole: list[Any] | None = None
     for name, param in params.items():
         if name not in values or param.place in ("path", "none"):
             continue
@@ -49,6 +50,8 @@ def built(
                 query.extend((param.to or name, one) for one in _texts(value))
         elif param.place == "header":
             headers.append((param.to or name, _header(name, value)))
+        elif request.body is not None and param.to == "@" and isinstance(value, list):
+            whole = cast("list[Any]", value)
         elif request.body is not None and param.to == "@":
             body.update(value)
         elif request.body is not None:
@@ -63,12 +66,14 @@ def built(
     endpoint = f"{request.method} {request.path}"
     if request.body is None:
         return Built(request.method, target, tuple(headers), b"", endpoint)
-    headers.append(("content-type", _JSON if request.body == "json" else _FORM))
-    return Built(request.method, target, tuple(headers), _encoded(request.body, body), endpoint)
+    headers.append(("content-type", request.content_type or (_JSON if request.body == "json" else _FORM)))
+    sent = _encoded(request.body, body if whole is None else whole)
+    return Built(request.method, target, tuple(headers), sent, endpoint)
 
 
-def _encoded(shape: str, body: Mapping[str, Any]) -> bytes:
-    if shape == "json":
+def _encoded(shape: str, body: Mapping[str, Any] | list[Any]) -> bytes:
+    """A list is the whole of a JSON body."""
+    if shape == "json" or isinstance(body, list):
         return msgspec.json.encode(body)
     return urlencode([(name, text) for name, value in body.items() for text in _texts(value)]).encode()
 

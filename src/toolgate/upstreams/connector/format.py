@@ -145,15 +145,15 @@ class Each(_Value, frozen=True):
 
 class Param(_Value, frozen=True):
     """One argument. `to` is its name on the wire, dotted for a place within a JSON body, where a number is a place in a
-    list, as in `notes.0.text`; with `@` an object is the body itself. `multi_segment` lets an argument of the path hold
-    `/`, as a file's path does. `prefix` goes before the value on the wire. `pattern` (RE2) describes a whole text, and
-    `not_pattern` what must be nowhere in it; `keys` (RE2) describes the names of an object. Two objects for one place
-    in a body become one. An `internal` one is not the model's: a step binds it, or it always has
-    its `default`, or the value of the connector's `variable`."""
+    list, as in `notes.0.text`; with `@` an object or a list is the body itself. `multi_segment` lets an argument of the
+    path hold `/`, as a file's path does. `prefix` goes before the value on the wire. `pattern` (RE2) describes a whole
+    text, and `not_pattern` what must be nowhere in it; `keys` (RE2) describes the names of an object. Two objects for
+    one place in a body become one. An `internal` one is not the model's: a step binds it, or it always has its
+    `default`, or the value of the connector's `variable`."""
 
     type: Type
     place: Place = msgspec.field(name="in")
-    description: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    description: Told | None = None
     to: str | None = None
     required: bool = False
     default: Plain | None = None
@@ -176,11 +176,13 @@ class Param(_Value, frozen=True):
 
 
 class Request(_Value, frozen=True):
-    """`path` is a template over the arguments in the path. `body` says how those in the body are written."""
+    """`path` is a template over the arguments in the path. `body` says how those in the body are written,
+    `content_type` which JSON it is where that is another than `application/json`."""
 
     method: Method
     path: Annotated[str, msgspec.Meta(pattern="^/[^?#]*$", max_length=500)]
     body: Literal["json", "form"] | None = None
+    content_type: Annotated[str, msgspec.Meta(pattern=r"^[a-z]+/[a-z0-9.+-]{1,90}$")] | None = None
     headers: dict[str, str] = {}
     query: tuple[str, ...] | None = None
     """The arguments of the query that this request takes; all where it is not given."""
@@ -328,7 +330,8 @@ class Route(_Value, frozen=True):
 class Connector(_Value, frozen=True):
     """One product. `connector` is the version of the format. `icon` is a file of its folder; without it there is one of
     the first letters of its title. With the `mode` search there are two tools, one that finds an operation by words and
-    one that calls it, and `tools` are the operations; otherwise there are at most 150."""
+    one that calls it, and `tools` are the operations; otherwise there are at most 150. `imported_from` names the
+    OpenAPI document that it was made of."""
 
     connector: Literal["v1"]
     id: Id
@@ -338,6 +341,7 @@ class Connector(_Value, frozen=True):
     tools: Annotated[tuple[Tool, ...], msgspec.Meta(min_length=1, max_length=2000)]
     mode: Literal["tools", "search"] = "tools"
     docs: HttpsUrl | None = None
+    imported_from: Told | None = None
     icon: str | None = None
     categories: tuple[str, ...] = ()
     instructions: Told | None = None

@@ -158,8 +158,10 @@ def of_request(place: Place, request: Request, given: Mapping[str, Param], read_
             yield (*place, "path"), f"{{{name}}} is no parameter with `in: path`"
         elif not (param.required or param.default is not None or param.internal):
             yield (*place, "path"), f"{name} must be required, or have a default: a path has no gaps"
-    if request.body is not None and request.method in ("GET", "DELETE"):
-        yield (*place, "body"), f"{request.method} has none"
+    if request.body is not None and request.method == "GET":
+        yield (*place, "body"), "GET has none"
+    if request.content_type is not None and request.body != "json":
+        yield (*place, "content_type"), "is for `body: json`"
     if read_only and request.method not in ("GET", "POST"):
         yield (*place, "method"), f"a tool that only reads does not {request.method}"
     for name in request.query or ():
@@ -230,8 +232,8 @@ def _sent_as(place: Place, param: Param) -> Iterator[Finding]:
     if param.transform == "markdown_to_adf" and param.place != "body":
         yield (*place, "transform"), "makes an object, which can stand in a body only"
     name = param.to or str(place[-1])
-    if param.to == "@" and (param.type != "object" or param.place != "body"):
-        yield (*place, "to"), "only an object can be the body itself"
+    if param.to == "@" and (param.type not in ("object", "array") or param.place != "body"):
+        yield (*place, "to"), "only an object or a list can be the body itself"
     if any(part.isdigit() and len(part) > 2 for part in name.split(".")):
         yield (*place, "to"), "a place in a list is 99 at most"
     if param.place == "header" and (headers.flaw(name) is not None or name.lower() in ("authorization", "cookie")):
