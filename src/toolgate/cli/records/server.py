@@ -11,7 +11,7 @@ from toolgate.admin.told import Attempt
 from toolgate.cli.event_loop import run
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
-from toolgate.cli.records import fields, registered
+from toolgate.cli.records import fields, registered, server_graphql
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, shown_conflicts
 from toolgate.cli.records.registered import told
 from toolgate.cli.records.server_health import add_health
@@ -40,6 +40,10 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str | None, typer.Option("--functions", metavar="FILE", help="A Python file, or package, with @tool functions.")
     ] = None,
     a2a: Annotated[str | None, typer.Option("--a2a", metavar="URL", help="An agent that speaks A2A.")] = None,
+    graphql: server_graphql.GraphQL = None,
+    operations: server_graphql.Operations = None,
+    schema: server_graphql.Schema = None,
+    header: server_graphql.Headers = None,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
@@ -53,7 +57,15 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
-    values = {"name": name, **chosen(url, command, python, functions, a2a), **fields.read(Server, given or [])}
+    more = fields.read(Server, given or [])
+    server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a))
+    if graphql is not None:
+        kind = {"kind": "graphql"}
+        more["settings"] = server_graphql.settings(graphql, operations, schema, more.get("settings", {}))
+    else:
+        kind = chosen(url, command, python, functions, a2a)
+    shown = {"headers": server_graphql.headers(header)} if header else {}
+    values = {"name": name, **kind, **shown, **more}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))

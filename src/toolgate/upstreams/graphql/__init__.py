@@ -43,7 +43,10 @@ class Settings(Declared, frozen=True, forbid_unknown_fields=True):
         """What is wrong with the operations and the address, each as (path within these settings, reason)."""
         _, findings = operations.prepared(self)
         reason = _unsafe(self)
-        return findings if reason is None else (("url", reason), *findings)
+        told: dict[str, list[str]] = {} if reason is None else {"url": [reason]}
+        for place, text in findings:
+            told.setdefault(place, []).append(text)
+        return [(place, "; ".join(texts)) for place, texts in told.items()]
 
 
 @asynccontextmanager

@@ -62,7 +62,8 @@ def parsed(text: str, place: str) -> DocumentNode:
         raise Flaw("is nested too deep", place) from None
     except GraphQLError as error:
         line = error.locations[0].line if error.locations else 1
-        raise Flaw(f"is no GraphQL: {error.message.removeprefix('Syntax Error: ')}", f"{place}:{line}") from None
+        where = f"{place}:{line}" if place else f"line {line}"
+        raise Flaw(f"is no GraphQL: {error.message.removeprefix('Syntax Error: ')}", where) from None
 
 
 def single(text: str, place: str = "") -> Document:
@@ -128,10 +129,11 @@ def _commented(node: Node) -> str:
 
 
 def place_of(node: Node) -> str:
-    """Where a node was read, as `orders.graphql:3`; empty for a text that has no name."""
-    if node.loc is None or not node.loc.source.name:
+    """Where a node was read, as `orders.graphql:3`, or as `line 3` of a text that has no name."""
+    if node.loc is None:
         return ""
-    return f"{node.loc.source.name}:{node.loc.start_token.line}"
+    line = node.loc.start_token.line
+    return f"{node.loc.source.name}:{line}" if node.loc.source.name else f"line {line}"
 
 
 def tool_name(name: str) -> str:
@@ -148,7 +150,7 @@ def files(path: Path) -> tuple[Path, ...]:
             return (path,)
         found = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())
     except OSError as error:
-        raise Flaw(f"cannot be read ({error.strerror})") from None
+        raise Flaw(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
     if not found:
         raise Flaw("there is no .graphql document" if path.is_dir() else "there is no such file or folder")
     if len(found) > MOST_FILES:

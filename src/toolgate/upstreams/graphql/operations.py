@@ -74,21 +74,25 @@ def prepared(settings: Declared) -> tuple[tuple[Prepared, ...], tuple[Finding, .
     chosen = read(settings, findings)
     made: list[Prepared] = []
     for name, document in chosen.documents.items():
-        place = f"operations.{name}" if name in settings.operations else "path"
         wrong = _judged(settings, chosen.schema, chosen.operations[name], document)
-        shown = f"{document.place or name}: " if place == "path" else ""
-        if wrong:
-            findings += [
-                (f"{place}.{path}" if path and place != "path" else place, f"{shown}{text}") for path, text in wrong
-            ]
-            continue
         try:
-            made.append(_tool(chosen, name))
+            if not wrong:
+                made.append(_tool(chosen, name))
         except Flaw as flaw:
-            findings.append((place, f"{shown}{flaw}"))
+            wrong = [("", str(flaw))]
+        findings += [_placed(settings, name, document, *one) for one in wrong]
     if len(chosen.documents) > _MOST_TOOLS:
         findings.append(("", f"{len(chosen.documents)} operations: at most {_MOST_TOOLS} can be tools of one server"))
     return tuple(made), tuple(findings)
+
+
+def _placed(settings: Declared, name: str, document: Document, path: str, reason: str) -> Finding:
+    """Where in the settings it is wrong, or in which file: what stands there is named by its line."""
+    one = settings.operations.get(name)
+    if one is not None and (one.document is not None or path != "document"):
+        return f"operations.{name}.{path}" if path else f"operations.{name}", reason
+    file = document.place.rpartition(":")[0]
+    return "path", reason if reason.startswith(f"{file}:") else f"{document.place}: {reason}"
 
 
 def read(settings: Declared, findings: list[Finding]) -> Chosen:

@@ -27,7 +27,7 @@ from graphql.validation import (
     UniqueVariableNamesRule,
 )
 
-from toolgate.upstreams.graphql.documents import Document
+from toolgate.upstreams.graphql.documents import Document, place_of
 from toolgate.upstreams.graphql.flaws import Flaw
 
 SUFFIXES = (".graphql", ".gql", ".graphqls", ".json")
@@ -98,5 +98,5 @@ def flaws(schema: GraphQLSchema | None, document: Document) -> Iterator[str]:
         yield f"cannot be judged: {str(error)[:300]}"
         return
     for error in errors[:_MOST_TOLD]:
-        line = f"line {error.locations[0].line}: " if error.locations else ""
-        yield f"{line}{error.message}"
+        node = error.nodes[0] if error.nodes else document.operation
+        yield f"{place_of(node)}: {error.message}"

@@ -15,7 +15,6 @@ from graphql import (
     NamedTypeNode,
     NonNullTypeNode,
     TypeNode,
-    Undefined,
     is_required_input_field,
     value_from_ast_untyped,
 )
@@ -119,6 +118,8 @@ class Shapes:
                 f"{kind.name} has {len(properties)} members: say by `types.{kind.name}` which of them can be given"
             )
         found: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
+        if kind.description:
+            found["description"] = told(kind.description)
         if kind.is_one_of:
             found |= {"minProperties": 1, "maxProperties": 1}
         return {**found, "required": required} if required else found
@@ -126,9 +127,10 @@ class Shapes:
 
 def _default(field: Any) -> Any:
     """What the schema says is taken where nothing is given; None where it says nothing."""
-    node = None if field.ast_node is None else field.ast_node.default_value
-    value = value_from_ast_untyped(node) if node is not None else field.default_value
-    return None if value is Undefined else value
+    default = field.default
+    if default is None:
+        return None
+    return default.value if default.literal is None else value_from_ast_untyped(default.literal)
 
 
 def _innermost(kind: Any) -> Any:
