@@ -18,6 +18,7 @@ from tests.promises_gitops import GITOPS
 from tests.promises_grpc import GRPC
 from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
+from tests.promises_records import RECORDS
 from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
 from tests.promises_search import SEARCH
@@ -45,6 +46,7 @@ _PARTS = (
     GRPC,
     HEALTH,
     LISTINGS,
+    RECORDS,
     REGISTRY,
     REPLICAS,
     SEARCH,
@@ -284,33 +286,6 @@ PROMISES: dict[str, Promise] = {
         "docs/reference/errors.md",
         "Every error has one code and status in either era, and the page of errors is the table.",
     ),
-    "records.kept": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Every kind of record comes back as it was written, from both databases.",
-    ),
-    "records.versions": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Whoever changes what they did not see gets a conflict, with the record as it is now.",
-    ),
-    "records.whole": Promise(
-        "docs/decisions/0011-records-in-one-table.md", "A transaction of records happens as a whole or not at all."
-    ),
-    "records.audit": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Every change is in the audit, with its author and what was before, and without secrets.",
-    ),
-    "records.order": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Writers come one after another, and `seq` grows in the order in which they commit.",
-    ),
-    "records.told": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Who waits for a change is woken within a second, whichever process made it.",
-    ),
-    "records.outlive-kill": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Killed at any moment, no acknowledged write is lost and none is there by half.",
-    ),
     "deadlines.punctual": Promise(
         "docs/reference/configuration.md",
         "A server's timeout is never cut short, and at most a tenth of a second late.",
@@ -331,17 +306,6 @@ PROMISES: dict[str, Promise] = {
         "docs/explanation/security.md",
         "However many sessions, streams and subscriptions come, memory and files are bounded.",
     ),
-    "records.recover": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "A full disk or a dead database refuses with a sentence that says so, and is used again when it is back.",
-    ),
-    "records.safe-file": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "The file of records is for its owner, on a local disk, and takes no write when it was replaced.",
-    ),
-    "records.no-password": Promise(
-        "docs/decisions/0011-records-in-one-table.md", "The database's password is in no error, no log and no repr."
-    ),
     "pools.safe": Promise(
         "docs/explanation/sessions.md",
         "Sessions and children are opened once for all who wait, bounded, never closed in use, and never left open.",
@@ -353,10 +317,6 @@ PROMISES: dict[str, Promise] = {
     "streams.slow": Promise(
         "docs/explanation/architecture.md",
         "A client that does not read holds up nobody: what it misses is bounded, coalesced and counted.",
-    ),
-    "records.one-each": Promise(
-        "docs/explanation/records.md",
-        "Each request has exactly one record with the right outcome, also when cancelled, too late, or met by a bug.",
     ),
     "api.versions": Promise(
         "docs/reference/api.md", "Every change of a record says which version it saw, and loses to a newer one."
@@ -375,24 +335,6 @@ PROMISES: dict[str, Promise] = {
     ),
     "api.documented": Promise(
         "docs/reference/api.md", "The API answers nothing that its OpenAPI document does not list, and never with 5xx."
-    ),
-    "records.migrated": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "Both databases are migrated from every revision to the same tables, all at once or not at all.",
-    ),
-    "records.newer": Promise(
-        "docs/decisions/0011-records-in-one-table.md", "What a newer version wrote is refused, and never read by half."
-    ),
-    "records.copied": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "A copy to another database is the same installation with all its records and changes, or nothing.",
-    ),
-    "records.backup": Promise(
-        "docs/decisions/0011-records-in-one-table.md",
-        "A backup is one file for its owner, made while Toolgate runs, and is checked before it replaces anything.",
-    ),
-    "records.counted": Promise(
-        "docs/explanation/records.md", "A record that is lost is counted, and a sink that fails harms no other."
     ),
     "answers.owners": Promise(
         "SPEC-DIGEST 9.1",

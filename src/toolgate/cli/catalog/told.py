@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from toolgate.cli.output import count, say, write, write_table
-from toolgate.cli.records.server import told as told_lints
+from toolgate.cli.records.registered import told as told_lints
 from toolgate.client.administration import Added
 from toolgate.model.entities import ServerState
 from toolgate.model.products import (
