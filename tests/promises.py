@@ -15,6 +15,7 @@ from tests.promises_control import CONTROL
 from tests.promises_files import FILES
 from tests.promises_functions import FUNCTIONS
 from tests.promises_gitops import GITOPS
+from tests.promises_graphql import GRAPHQL
 from tests.promises_grpc import GRPC
 from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
@@ -43,6 +44,7 @@ _PARTS = (
     FILES,
     FUNCTIONS,
     GITOPS,
+    GRAPHQL,
     GRPC,
     HEALTH,
     LISTINGS,

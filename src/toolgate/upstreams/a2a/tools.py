@@ -1,7 +1,5 @@
 """An agent's skills as tools: their names, what they take, and how that is read."""
 
-import hashlib
-import re
 from collections.abc import Container
 from typing import Annotated, Any, TypeVar
 
@@ -13,12 +11,12 @@ from toolgate.model.catalog import Offer, OfferKind
 from toolgate.protocol import jsonrpc
 from toolgate.rules import globs
 from toolgate.rules.redaction import printable
+from toolgate.rules.tool_names import tool_name
 from toolgate.upstreams.a2a.card import Card, Skill
 from toolgate.upstreams.a2a.trouble import Trouble
 
 GET_TASK, CANCEL_TASK = "get_task", "cancel_task"
 
-_LONGEST_NAME = 40
 _LONGEST_DESCRIPTION = 1000
 _LONGEST_EXAMPLE = 200
 _MOST_EXAMPLES = 5
@@ -68,20 +66,14 @@ def named(card: Card, chosen: tuple[str, ...]) -> dict[str, Skill]:
         skills = [Skill("send_message", f"Ask {card.name}", card.description)]
     tools: dict[str, Skill] = {}
     for skill in skills:
-        tools.setdefault(name(skill.id, tools), skill)
+        tools.setdefault(_name(skill.id, tools), skill)
     return tools
 
 
-def name(skill: str, taken: Container[str] = ()) -> str:
-    """`[a-z][a-z0-9_]{0,39}`, the same for the same id. What had to be cut, or is taken, ends in a digest of the id."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", skill[:400])
-    plain = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
-    if not plain or not plain[0].isalpha() or plain in (GET_TASK, CANCEL_TASK):
-        plain = f"skill_{plain}".rstrip("_")
-    if len(plain) > _LONGEST_NAME or plain in taken:
-        digest = hashlib.sha256(skill.encode(errors="replace")).hexdigest()[:6]
-        plain = f"{plain[: _LONGEST_NAME - 7].rstrip('_')}_{digest}"
-    return plain
+def _name(skill: str, taken: Container[str]) -> str:
+    """A skill that would be called as one of our own tools has another name."""
+    name = tool_name(skill, taken, noun="skill")
+    return name if name not in (GET_TASK, CANCEL_TASK) else tool_name(f"skill_{skill}", taken, noun="skill")
 
 
 def offers(card: Card, tools: dict[str, Skill]) -> tuple[Offer, ...]:
