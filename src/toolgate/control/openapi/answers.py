@@ -47,6 +47,8 @@ _SMALL = 5
 """Members of an object that is shown whole within another."""
 
 _LONGEST = 1800
+_LISTED = "(detail[0].msg && join(': ', [to_string(detail[0].loc[-1]), detail[0].msg]))"
+"""FastAPI: a list of what is wrong, each with its place."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -220,10 +222,12 @@ def quoted(name: str) -> str:
 
 def message(shapes: Shapes, schemas: Sequence[Node]) -> str:
     """Where errors say what is wrong: what the documents of most products say, unless this one says another thing."""
-    usual = ("message", "error.message", "detail[0].msg", "detail", "error_description", "title", "errors[0].message")
+    usual = ["message", "error.message", "detail", "error_description", "title", "errors[0].message"]
     names: list[str] = []
     for schema in schemas:
         shape = shapes.shape(schema, wide=True)
+        if _LISTED not in usual and shapes.shape(shape.properties.get("detail", {})).kind == "array":
+            usual.insert(2, _LISTED)
         names += [name for name, node in shape.properties.items() if shapes.shape(node).kind == "string"]
     own = [quoted(name) for name in dict.fromkeys(names) if re.search(r"message|description|detail|reason", name)]
     return " || ".join(dict.fromkeys([*own[:3], *usual, "error"]))

@@ -102,7 +102,6 @@ def _connector(
     made["description"] = cut(described, _LONGEST)
     if _DOCS.fullmatch(docs):
         made["docs"] = docs
-    made["icon"] = "icon.svg"
     made["imported_from"] = plan.source[:400]
     if plan.search:
         made["mode"] = "search"
@@ -231,7 +230,10 @@ def _described(operation: Operation, dropped: list[str]) -> str:
     """Summary and description, each said once."""
     summary = clean(operation.summary, dropped.append)
     said = clean(operation.description, dropped.append)
-    if said.lower().startswith(summary.rstrip(".").lower()):
+    named = naming.words(summary)
+    repeated = said.lower().startswith(summary.rstrip(".").lower())
+    # Frameworks make a summary of the function's name, which says nothing that the tool's name does not.
+    if repeated or (len(said) >= _SHORTEST and naming.words(operation.id)[: len(named)] == named):
         summary = ""
     whole = f"{summary} {said}".strip()
     if operation.deprecated:

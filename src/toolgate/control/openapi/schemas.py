@@ -112,7 +112,7 @@ def _own(node: Node) -> Shape:
     longest = number(node.get("maxLength"))
     return Shape(
         kind=kind,
-        description=text(node.get("description")) or text(node.get("title")),
+        description=text(node.get("description")),
         enum=tuple(values) if kind in SCALARS else (),
         default=node.get("default"),
         example=node.get("example", next(iter(sequence(node.get("examples"))), None)),
