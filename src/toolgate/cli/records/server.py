@@ -13,6 +13,8 @@ from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records import fields, registered, server_graphql
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, shown_conflicts
+from toolgate.cli.records.openapi_commands import add_reimport, prepared
+from toolgate.cli.records.openapi_options import Importing, taking
 from toolgate.cli.records.registered import told
 from toolgate.cli.records.server_health import add_health
 from toolgate.cli.records.states import add_states
@@ -29,8 +31,10 @@ def server() -> None:
 
 
 @app.command()
+@taking(Importing)
 def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     name: Name,
+    imported: Importing,
     url: Annotated[str | None, typer.Argument(help="The URL of its MCP endpoint.")] = None,
     command: Annotated[str | None, typer.Option("--command", help="The program that it is, in one text.")] = None,
     python: Annotated[
@@ -58,18 +62,21 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
     more = fields.read(Server, given or [])
+    document = prepared(name, imported, others=(url, command, python, functions, a2a, graphql))
     server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a))
     if graphql is not None:
         kind = {"kind": "graphql"}
         more["settings"] = server_graphql.settings(graphql, operations, schema, more.get("settings", {}))
     else:
-        kind = chosen(url, command, python, functions, a2a)
+        kind = chosen(url, command, python, functions, a2a) if document is None else document.values
     shown = {"headers": server_graphql.headers(header)} if header else {}
     values = {"name": name, **kind, **shown, **more}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
     made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
     registered.tell(name, made, attempt, output)
+    if made is not None and document is not None:
+        document.save()
 
 
 @app.command()
@@ -89,6 +96,7 @@ add_common(app, Server, ("name", "kind", "state", "owner", "environment", "descr
 add_change(app, Server)
 add_states(app, Server)
 add_health(app)
+add_reimport(app)
 
 
 def chosen(
@@ -96,7 +104,7 @@ def chosen(
 ) -> dict[str, Any]:
     """Kind and settings of the one that was given. Raises typer.BadParameter."""
     if sum(one is not None for one in (url, command, python, functions, a2a)) != 1:
-        raise typer.BadParameter("give one of a URL, --command, --python, --functions and --a2a")
+        raise typer.BadParameter("give one of a URL, --command, --python, --functions, --a2a and --openapi")
     if url is not None:
         return {"kind": "streamable_http", "settings": {"url": url}}
     if a2a is not None:
