@@ -55,7 +55,8 @@ class Products:
         registering a server and making its secrets would, NotFound, and Refused."""
         recipe = await asyncio.to_thread(lambda: self._shelf().recipe(id_, adding))
         beside = tuple(self._sealed(name, value, recipe.server) for name, value in recipe.secrets.items())
-        attempt = None if self._trial is None else _Attempt(self._trial, recipe)
+        hidden = (*adding.secrets.values(), *recipe.secrets.values())
+        attempt = None if self._trial is None else _Attempt(self._trial, recipe, hidden)
         tried = await self._servers.attempt(
             actor,
             recipe.server,
@@ -66,7 +67,7 @@ class Products:
         )
         if attempt is not None and attempt.failed:
             step = "nothing was saved; correct it, or add it without the test, as a draft"
-            raise Refused((("credentials", f"{tried.unreached}: {step}"),))
+            raise Refused((("credentials" if attempt.answered else "", f"{tried.unreached}: {step}"),))
         made = await self._servers.register(actor, recipe.server, request=request, beside=beside, tried=tried)
         return Added(made.server, tried, tuple(sorted(recipe.secrets)), attempt is not None and attempt.passed)
 
@@ -76,26 +77,30 @@ class Products:
 
 
 class _Attempt:
-    """The trial of one recipe, and how it ended. One that was not begun has neither passed nor failed."""
+    """The trial of one recipe, and how it ended. One that was not begun has neither passed nor failed; `answered` says
+    whether there was anybody to fail. `hidden` is what no reason may repeat."""
 
-    def __init__(self, trial: Trial, recipe: Recipe) -> None:
+    def __init__(self, trial: Trial, recipe: Recipe, hidden: tuple[str, ...]) -> None:
         self._trial = trial
         self._recipe = recipe
+        self._hidden = hidden
         self.passed = False
         self.failed = False
+        self.answered = True
 
     async def __call__(self, server: Server, private: bool) -> Discovery:
         try:
             found = await self._trial(server, self._recipe.secrets, self._recipe.test, private)
         except ToolgateError as error:
             self.failed = True
-            raise UpstreamFailed(_without(self._recipe.secrets, str(error))) from None
+            self.answered = not isinstance(error, UpstreamFailed) or error.reached
+            raise UpstreamFailed(_without(self._hidden, str(error))) from None
         self.passed = self._recipe.test is not None or self._recipe.connecting
         return found
 
 
-def _without(secrets: Mapping[str, str], text: str) -> str:
+def _without(hidden: tuple[str, ...], text: str) -> str:
     """What a product answered may repeat what it was shown."""
-    for value in secrets.values():
+    for value in hidden:
         text = text.replace(value, "***")
     return redacted(text)
