@@ -11,7 +11,7 @@ from toolgate.admin.told import Attempt
 from toolgate.cli.event_loop import run
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
-from toolgate.cli.records import fields, registered, server_graphql
+from toolgate.cli.records import fields, registered, server_graphql, server_grpc
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, shown_conflicts
 from toolgate.cli.records.openapi_commands import add_reimport, prepared
 from toolgate.cli.records.openapi_options import Importing, taking
@@ -48,6 +48,9 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     operations: server_graphql.Operations = None,
     schema: server_graphql.Schema = None,
     header: server_graphql.Headers = None,
+    grpc: server_grpc.Grpc = None,
+    method: server_grpc.Methods = None,
+    plaintext: server_grpc.Plaintext = False,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
     ] = None,
@@ -64,7 +67,10 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     more = fields.read(Server, given or [])
     document = prepared(name, imported, others=(url, command, python, functions, a2a, graphql))
     server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a))
-    if graphql is not None:
+    service = server_grpc.kind(grpc, method, plaintext, others=(url, command, python, functions, a2a, graphql))
+    if service is not None:
+        kind = service
+    elif graphql is not None:
         kind = {"kind": "graphql"}
         more["settings"] = server_graphql.settings(graphql, operations, schema, more.get("settings", {}))
     else:
@@ -73,7 +79,8 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     values = {"name": name, **kind, **shown, **more}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
-    made, attempt = run(_tried(value, wanted, data_dir) if dry_run else _registered(value, wanted, data_dir))
+    looks = server_grpc.only_looks(service, given)
+    made, attempt = run(_tried(value, wanted, data_dir) if dry_run or looks else _registered(value, wanted, data_dir))
     registered.tell(name, made, attempt, output)
     if made is not None and document is not None:
         document.save()
