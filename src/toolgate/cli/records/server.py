@@ -49,7 +49,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     schema: server_graphql.Schema = None,
     header: server_graphql.Headers = None,
     grpc: server_grpc.Grpc = None,
-    method: server_grpc.Methods = None,
+    rpc: server_grpc.Methods = None,
     plaintext: server_grpc.Plaintext = False,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
@@ -67,7 +67,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     more = fields.read(Server, given or [])
     document = prepared(name, imported, others=(url, command, python, functions, a2a, graphql))
     server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a))
-    service = server_grpc.kind(grpc, method, plaintext, others=(url, command, python, functions, a2a, graphql))
+    service = server_grpc.kind(grpc, rpc, plaintext, others=(url, command, python, functions, a2a, graphql))
     if service is not None:
         kind = service
     elif graphql is not None:

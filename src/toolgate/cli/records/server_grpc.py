@@ -1,4 +1,4 @@
-"""`toolgate server add NAME --grpc HOST:PORT --method GLOB`: chosen methods of a gRPC server as tools."""
+"""`toolgate server add NAME --grpc HOST:PORT --rpc GLOB`: chosen methods of a gRPC server as tools."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ Grpc = Annotated[
 ]
 Methods = Annotated[
     list[str] | None,
-    typer.Option("--method", metavar="GLOB", help="Methods to offer, as shop.v1.Catalog/*; without it, it only looks."),
+    typer.Option("--rpc", metavar="GLOB", help="Methods to offer, as shop.v1.Catalog/*; without it, it only looks."),
 ]
 Plaintext = Annotated[bool, typer.Option("--plaintext", help="The gRPC server speaks without TLS.")]
 
@@ -22,7 +22,7 @@ def kind(
     typer.BadParameter."""
     if grpc is None:
         if methods or plaintext:
-            raise typer.BadParameter("--method and --plaintext are for a server that --grpc names")
+            raise typer.BadParameter("--rpc and --plaintext are for a server that --grpc names")
         return None
     if any(one is not None for one in others):
         raise typer.BadParameter("--grpc names the server: give no other URL or program beside it")
