@@ -62,7 +62,8 @@ class Importing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def taking(kind: type[msgspec.Struct]) -> Callable[[Callable[..., R]], Callable[..., R]]:
-    """A command whose parameter of this kind is made of options of its own, one for each field."""
+    """A command whose parameter of this kind is made of options, one for each field. A parameter of the command's own
+    that has the name of a field is both, so that one option (`--method`) may serve two kinds of servers."""
 
     def decorated(command: Callable[..., R]) -> Callable[..., R]:
         hints = get_type_hints(command, include_extras=True)
@@ -74,11 +75,14 @@ def taking(kind: type[msgspec.Struct]) -> Callable[[Callable[..., R]], Callable[
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=options[field.name]
             )
             for field in msgspec.structs.fields(kind)
+            if field.name not in [one.name for one in own]
         ]
+        names = [field.name for field in msgspec.structs.fields(kind)]
+        alone = {one.name for one in more}
 
         @wraps(command)
         def run(**given: Any) -> R:
-            values = {one.name: given.pop(one.name) for one in more}
+            values = {name: given.pop(name) if name in alone else given[name] for name in names}
             return command(**given, **{whole: kind(**values)})
 
         shown = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own if one.name != whole]
