@@ -7,9 +7,8 @@ import msgspec
 from toolgate.rules import endpoints
 from toolgate.upstreams.connector.format import Expression, Name, Plain, Told
 
-Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 Document = Annotated[str, msgspec.Meta(min_length=1, max_length=64 * 1024)]
-SchemaText = Annotated[str, msgspec.Meta(min_length=1, max_length=1024 * 1024)]
+SchemaText = Annotated[str, msgspec.Meta(min_length=1, max_length=512 * 1024)]
 Finding = tuple[str, str]
 """(path within the settings, what is wrong and what to do)."""
 
@@ -71,10 +70,10 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schema: SchemaText | None = None
     schema_file: str | None = None
     types: dict[str, dict[str, Any]] = {}
-    max_depth: Count = 10
-    max_aliases: Count = 20
-    max_fields: Count = 300
-    max_roots: Count = 10
+    max_depth: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
+    max_aliases: Annotated[int, msgspec.Meta(ge=0, le=500)] = 20
+    max_fields: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 300
+    max_roots: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     result_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000)] = 24_000
     plain_http: bool = False
     ca_file: str | None = None

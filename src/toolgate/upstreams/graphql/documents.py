@@ -1,6 +1,7 @@
 """GraphQL documents -> operations, each with the fragments that it uses and nothing else (specification of GraphQL,
 section 2). What people wrote above an operation or a variable, as a comment or a description, describes it."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,8 @@ from toolgate.upstreams.graphql.flaws import Flaw
 SUFFIXES = (".graphql", ".gql")
 MOST_FILES = 200
 MOST_BYTES = 64 * 1024
+_MOST_SEEN = 2000
+_MOST_TOGETHER = 512 * 1024
 _MOST_TOKENS = 10_000
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -148,14 +151,27 @@ def files(path: Path) -> tuple[Path, ...]:
             if path.suffix not in SUFFIXES:
                 raise Flaw(f"{path.name} is no document: its name must end in {' or '.join(SUFFIXES)}")
             return (path,)
-        found = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES and one.is_file())
+        found = sorted(one for one in _below(path) if one.suffix in SUFFIXES)
     except OSError as error:
         raise Flaw(f"{Path(error.filename or path).name} cannot be read ({error.strerror})") from None
     if not found:
         raise Flaw("there is no .graphql document" if path.is_dir() else "there is no such file or folder")
     if len(found) > MOST_FILES:
         raise Flaw(f"there are more than {MOST_FILES} documents")
+    if sum(one.stat().st_size for one in found) > _MOST_TOGETHER:
+        raise Flaw(f"the documents are larger than {_MOST_TOGETHER} bytes together")
     return tuple(found)
+
+
+def _below(path: Path) -> Iterator[Path]:
+    """The files of a folder and its folders, but not those that are hidden."""
+    seen = 0
+    for folder, folders, names in os.walk(path):
+        folders[:] = [one for one in folders if not one.startswith(".")]
+        seen += len(folders) + len(names)
+        if seen > _MOST_SEEN:
+            raise Flaw(f"holds more than {_MOST_SEEN} files and folders: name one that holds the documents")
+        yield from (Path(folder, name) for name in names)
 
 
 def read(path: Path) -> list[Document]:

@@ -31,7 +31,7 @@ from toolgate.upstreams.graphql.documents import Document, place_of
 from toolgate.upstreams.graphql.flaws import Flaw
 
 SUFFIXES = (".graphql", ".gql", ".graphqls", ".json")
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 _MOST_TOLD = 5
 _NOTHING = build_schema("type Query { nothing: Boolean }")
 _WITHOUT = (
