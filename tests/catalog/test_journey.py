@@ -246,6 +246,10 @@ async def test_what_a_person_may_not_do_is_not_done_in_their_name(company: Compa
                 with pytest.raises(NotAllowed) as denied:
                     await api.add_product("github", adding)
             assert denied.value.permission == permission
+        async with company.api("mia") as api:
+            with pytest.raises(NotAllowed) as denied:  # a folder of the gateway's machine, which an entry may be in
+                await api.register(Server(name="mine", kind="connector", owner=TEAM, settings={"path": "/etc"}))
+        assert denied.value.permission == "server:host"
         await company.refuses(wished, "in a private network it is looked for only by holders of server:publish", "otto")
         assert (await company.names(Server), await company.names(Secret)) == before
         async with company.api("otto") as api:
