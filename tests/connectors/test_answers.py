@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.connectors.replay import Play, Replay
-from tests.connectors.samples import shop, written
+from tests.connectors.samples import shop, tool, written
 from tests.connectors.serving import Serving, github, serving
 from toolgate.model.errors import UpstreamFailed
 from toolgate.upstreams.connector import answers
@@ -140,7 +140,7 @@ async def test_a_body_that_is_no_error_object_does_no_harm(tmp_path: Path):
         for body in (b"<html>nope</html>", b"", b"[1]", b'{"message": 3, "errors": "x"}', b"\xff"):
             served.replay.plays.append(Play(422, body))
             assert "invalid (status 422): check the arguments" in await served.wrong("get_me")
-        for body in (b"<html>", b"[" * 5000 + b"]" * 5000, b'{"a":' * 900 + b"1" + b"}" * 900):
+        for body in (b"<html>", b"[" * 5000 + b"]" * 5000):
             served.replay.plays.append(Play(200, body))
             with pytest.raises(UpstreamFailed, match="not JSON"):
                 await served.call("get_me")
@@ -277,3 +277,16 @@ async def test_an_argument_that_does_not_fit_is_told_so_that_it_can_be_mended(
         told = await served.wrong(name, **arguments)
         assert told.startswith(f"{name}: {reason}")
         assert served.replay.seen == []
+
+
+@bounded
+@pytest.mark.parametrize("depth", [70, 900])
+async def test_what_nests_too_deep_is_not_passed_on(tmp_path: Path, depth: int):
+    made = shop()
+    made["tools"] = [tool("get_all"), tool("get_less", drop=["x"]), tool("get_name", result="name")]
+    deep = b'{"name":"ok","x":[],"deep":' + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+    async with serving(tmp_path, Replay([]), path=str(written(tmp_path, made))) as served:
+        served.replay.plays += [Play(body=deep)] * 3
+        for name in ("get_all", "get_less"):
+            assert "nests too deep" in await served.wrong(name)
+        assert (await served.call("get_name")).told == {"result": "ok"}

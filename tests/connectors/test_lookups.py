@@ -125,7 +125,7 @@ async def test_what_one_server_knows_no_other_does(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("Ada\n<!channel> |x>", "Ada !channel x"), ("\u202eadA", r"\u202eadA"), ("a" * 300, "a" * 100), ("  ", None), (7, None)],
+    [("Ada\n<!x> |y>", "Ada !x y"), ("\u202eadA", r"\u202eadA"), ("a" * 300, "a" * 100), ("  ", None), (7, None)],
 )
 def test_a_name_is_one_short_line_without_markup(name: Any, told: str | None):
     assert lookups.shown(name) == told

@@ -13,8 +13,10 @@ import jmespath
 from jmespath import functions
 from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
+from jmespath.visitor import TreeInterpreter
 
 from toolgate.upstreams.connector import adf
+from toolgate.upstreams.connector.reaching import Reach, reach
 
 
 class _Functions(functions.Functions):
@@ -34,7 +36,8 @@ class _Functions(functions.Functions):
         return None if text is None else text[max(0, int(start)) :]
 
 
-_OPTIONS = jmespath.Options(custom_functions=cast("Any", _Functions()))
+FUNCTIONS = cast("Any", _Functions())
+_LIBRARY: Any = TreeInterpreter(jmespath.Options(custom_functions=FUNCTIONS))
 _KNOWN: frozenset[str] = frozenset(cast("Any", _Functions).FUNCTION_TABLE)
 
 
@@ -42,6 +45,11 @@ _KNOWN: frozenset[str] = frozenset(cast("Any", _Functions).FUNCTION_TABLE)
 def compiled(expression: str) -> ParsedResult:
     """Raises JMESPathError for what is no expression."""
     return jmespath.compile(expression)
+
+
+@lru_cache(maxsize=4096)
+def _reach(expression: str) -> Reach:
+    return reach(cast("Any", compiled(expression)).parsed, _LIBRARY.visit)
 
 
 def flaw(expression: str) -> str | None:
@@ -67,7 +75,7 @@ def _called(part: Any) -> Iterator[str]:
 def found(expression: str, data: Any) -> Any:
     """What the expression finds; None where there is nothing, and where a function got what it cannot take."""
     try:
-        return compiled(expression).search(data, options=_OPTIONS)
+        return _reach(expression)(data)
     except JMESPathError:
         return None
 

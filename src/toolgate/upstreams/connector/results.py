@@ -6,12 +6,15 @@ from typing import Any, cast
 import msgspec
 
 from toolgate.model.call import Era, Result
+from toolgate.model.errors import ParseFailed
 from toolgate.protocol import jsonrpc
+from toolgate.upstreams.connector.trouble import Trouble
 
 _encode = msgspec.json.Encoder().encode
 _LONGEST_TEXTS = (8000, 2000, 500, 100)
 """Characters to which texts within one result are cut, tried in order until it fits."""
 
+DEEP = "this cannot be shown: what the product answered nests too deep"
 _SECRET_LENGTH = 6
 HIDDEN = "***"
 
@@ -95,8 +98,13 @@ def lines(text: str, most: int) -> tuple[str, bool]:
 
 
 def structured(value: Mapping[str, Any], scrub: Scrub) -> Result:
-    """As structured content, and as the same JSON in a text for clients that know no other."""
+    """As structured content, and as the same JSON in a text for clients that know no other. Raises Trouble for what
+    nests so deep that nobody means it."""
     encoded = scrub.json(_encode(value))
+    try:
+        jsonrpc.check_depth(encoded)
+    except ParseFailed:
+        raise Trouble(DEEP) from None
     body = {
         "resultType": "complete",
         "content": [{"type": "text", "text": encoded.decode()}],
