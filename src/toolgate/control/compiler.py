@@ -9,7 +9,7 @@ import msgspec
 
 from toolgate.control.horizon import horizon
 from toolgate.control.parts import Part, Run, server_part, virtual_part
-from toolgate.control.rights import EVERY_TOOL, NOTHING_KNOWN, Asked, Known, compile_rows
+from toolgate.control.rights import NOTHING_KNOWN, Asked, Known, compile_rows
 from toolgate.control.slices import Pace
 from toolgate.model.catalog import Discovery, OfferKind
 from toolgate.model.declared import LOCAL_KEY, Declared, KeySpec, VirtualSpec
@@ -61,14 +61,17 @@ def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
 
 
 def compile_steps(source: Source, previous: Compiled | None = None) -> Generator[None, None, Compiled]:
-    """Yields between slices of a millisecond or two; returns the outcome."""
+    """Yields between slices of a fraction of a millisecond; returns the outcome."""
     pace = Pace()
     parts = yield from _parts(source, previous, pace)
     endpoints = yield from _endpoints(source, parts, previous, pace)
     principals = yield from _principals(source, pace)
     grants = tuple(grant for grant in source.declared.grants if grant.expires is None or grant.expires > source.now)
-    ceilings = {f"key:{key.name}": key.tools for key in source.declared.keys if not set(EVERY_TOOL) <= set(key.tools)}
+    yield
+    ceilings = {f"key:{key.name}": key.tools for key in source.declared.keys if "*" not in key.tools}
+    yield
     asked = Asked(grants, principals.values(), ceilings, horizon(source.declared, parts))
+    yield
     rows, known = yield from compile_rows(asked, parts, NOTHING_KNOWN if previous is None else previous.known, pace)
     generation = 1 if previous is None else previous.snapshot.generation + 1
     withheld = dict(source.declared.withheld)

@@ -53,14 +53,14 @@ class Desk:
             _judge_filed(taken)
             current = shown(taken) if self.actor.may_read(self.directory, taken) else None
             raise Conflict(f"there is a {value.noun()} named {value.name!r} already", current)
-        self._judge_value(value)
+        await self._judge_value(value)
         await self._judge_rise(value, after)
         return await self._put(value, 0, owned)
 
     async def replace(self, value: E, *, expected: int, owned: Mapping[str, str] | None = None) -> E:
         """Changes a record. Raises NotFound, NotAllowed, Conflict, Refused."""
         after = self.judge_edit(value, expected=expected)
-        self._judge_value(value)
+        await self._judge_value(value)
         await self._judge_rise(value, after)
         return await self._put(value, expected, owned)
 
@@ -129,8 +129,9 @@ class Desk:
             found = f"it is at version {record.stamp.version}, and you saw {expected}"
             raise Conflict(f"the {record.noun()} {record.name!r} was changed meanwhile: {found}", shown(record))
 
-    def _judge_value(self, value: Entity) -> None:
+    async def _judge_value(self, value: Entity) -> None:
         """Judged against all other records, so that nothing can refer to itself by accident."""
+        await others()
         facts = msgspec.structs.replace(self.registry.facts(self.goal or self.directory).about(value), sees=self._sees)
         if self.goal is not None:
             facts = msgspec.structs.replace(facts, before=self.directory.get(type(value), value.name))
@@ -154,6 +155,7 @@ class Desk:
     async def _judge_rise(self, value: Entity, after: Directory) -> None:
         if not isinstance(value, CONCERNED):
             return
+        await others()
         actor = self.actor
         steps = rise_steps(self.directory, after, actor.holdings, actor.subject, actor.now, value)
         for place, rise in enumerate(steps):

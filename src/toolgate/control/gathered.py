@@ -59,15 +59,17 @@ def gather(directory: Directory, now: float) -> Gathered:
 
 
 def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gathered]:
-    """Yields between slices of a millisecond or two; returns the outcome."""
+    """Yields between slices of a fraction of a millisecond; returns the outcome."""
     file = directory.declared
     findings = tuple(_twice(directory))
     if findings:
         return Gathered(file, findings)
+    yield
     pace = Pace()
     servers = [one for one in _by_name(directory, Server) if one.state in ANSWERING]
     answering = {one.name for one in servers} | {spec.name for spec in file.servers}
     virtual = {one.name: virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
+    yield
     keys: list[KeySpec] = [_filed(directory, key, now) for key in file.keys if _is_active(directory, key.owner)]
     for key in _by_name(directory, Key):
         if _stands(directory, key):
@@ -79,8 +81,10 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
         grants.append(grant_spec(grant))
         if pace.spent(1):
             yield
+    served = (*file.servers, *map(server_spec, servers))
+    yield
     declared = Declared(
-        servers=(*file.servers, *map(server_spec, servers)),
+        servers=served,
         virtual=(*file.virtual, *(spec for spec in virtual.values() if spec is not None)),
         teams=(*file.teams, *_teams(directory)),
         keys=tuple(keys),
@@ -88,6 +92,7 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
         withheld={**file.withheld, **dict(_withheld(directory, answering))},
         file=file.file,
     )
+    yield
     return Gathered(
         declared,
         until=_until(directory, now),

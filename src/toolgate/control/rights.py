@@ -80,7 +80,10 @@ def compile_rows(
         yield
     known = Known(parts, named, {}, {}, _numbered(identities, before.numbers), {}, asked.horizon)
     opened = yield from horizon.openings(tuple(named), asked.horizon, pace)
-    rows = yield from _Folding(asked, known, before, opened, pace).rows([known.numbers[one] for one in identities])
+    yield
+    folding = _Folding(asked, known, before, opened, pace)
+    yield
+    rows = yield from folding.rows([known.numbers[one] for one in identities])
     return rows, known
 
 

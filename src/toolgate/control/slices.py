@@ -1,6 +1,7 @@
 """Work in slices: a long computation as a generator that yields before it has held the event loop for long."""
 
 import asyncio
+import gc
 import heapq
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -15,6 +16,9 @@ _HELD = 0.0003
 _TURNS = 4
 """Turns of the loop that others have then. A call takes a few, one for each of its reads and its steps: with a slice in
 each turn, it would wait for as many slices."""
+
+_PORTION = 700
+"""Objects that the garbage collector looks at in one go meanwhile."""
 
 _RUN = 1000
 
@@ -40,21 +44,52 @@ class Pace:
 
 async def done(steps: Generator[None, None, T]) -> T:
     """The outcome of work in slices; others have their turn between them."""
-    began = time.perf_counter()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-        if time.perf_counter() - began > _HELD:
+    with _portions:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                return end.value
             await others()
-            began = time.perf_counter()
 
 
-async def others() -> None:
-    """Lets everybody else get on."""
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
+class _Portions:
+    """Makes the garbage collector look at less, more often, while something is computed: it holds the loop as well, and
+    among calls alone it has so little to do that it is told to wait long."""
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._usual = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        if not self._running:
+            self._usual = gc.get_threshold()
+            gc.set_threshold(min(_PORTION, self._usual[0]), *self._usual[1:])
+        self._running += 1
+
+    def __exit__(self, *exception: object) -> None:
+        self._running -= 1
+        if not self._running:
+            gc.set_threshold(*self._usual)
+
+
+_portions = _Portions()
+
+
+class _Others:
+    """`await others()` between two steps: lets everybody else get on, unless they had their turns a moment ago."""
+
+    def __init__(self) -> None:
+        self._since = 0.0
+
+    async def __call__(self) -> None:
+        if time.perf_counter() - self._since > _HELD:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            self._since = time.perf_counter()
+
+
+others = _Others()
 
 
 def in_order(items: Sequence[T], key: Callable[[T], tuple[str, str]], pace: Pace) -> Generator[None, None, Sequence[T]]:

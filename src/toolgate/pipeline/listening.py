@@ -160,8 +160,10 @@ class Hub:
     def swapped(self, old: Snapshot, new: Snapshot) -> None:
         """Judges every stream by the new snapshot: ends it when its principal, key or endpoint is gone, takes from it
         what it may not read any more, and soon tells it which of its lists changed."""
-        keys_before, keys = _keys(old), _keys(new)
-        for stream in list(self._streams):
+        streams = list(self._streams)
+        listening = {stream.principal.id for stream in streams}
+        keys_before, keys = _keys(old, listening), _keys(new, listening)
+        for stream in streams:
             principal = stream.principal.id
             revoked = principal in keys_before and keys_before[principal].isdisjoint(keys.get(principal, ()))
             if principal not in keys or revoked or not _there(stream, new):
@@ -291,11 +293,12 @@ class Hub:
             del self._telling[server]
 
 
-def _keys(snapshot: Snapshot) -> dict[str, set[bytes]]:
-    """The digests of each principal's keys."""
+def _keys(snapshot: Snapshot, wanted: set[str]) -> dict[str, set[bytes]]:
+    """The digests of the keys of each of these principals."""
     keys: dict[str, set[bytes]] = {}
     for digest, principal in snapshot.principals.items():
-        keys.setdefault(principal.id, set()).add(digest)
+        if principal.id in wanted:
+            keys.setdefault(principal.id, set()).add(digest)
     return keys
 
 
