@@ -110,7 +110,7 @@ async def test_cards_that_are_none(agent: Crooked, tmp_path: Path):
             "it has GRPC 1.0, JSONRPC 2.0",
         ),
         (agent.modern(description="x" * LARGE), f"{LARGE} bytes"),
-        (Says(flood=b": \n"), "no agent card at"),
+        (Says(events=[], ends=False), "no agent card at"),
     ):
         agent.card = card
         assert reason in await failing(agent, tmp_path)
@@ -208,7 +208,7 @@ async def test_floods_end_and_silence_ends(agent: Crooked, tmp_path: Path):
 
 
 async def test_a_stream_that_breaks_off_is_followed_by_asking(agent: Crooked, tmp_path: Path):
-    said = iter([Says(events=[update(WORKING)]), task(WORKING), task(DONE, "done")])
+    said = iter([Says(events=[update(WORKING)]), Says(status=503), task(DONE, "done")])
     agent.answer = lambda asked: next(said)
     async with serving(agent.url, tmp_path) as served:
         assert (await served.call("work", message="x")).texts[0] == "done"

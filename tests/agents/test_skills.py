@@ -82,10 +82,10 @@ async def test_an_agent_asks_and_is_answered(agent: str, version: str, tmp_path:
         assert "the agent says: " in await served.wrong("plan_trip", message="More", task=answer.told["task"])
 
 
-@every
+@pytest.mark.parametrize("version", ["v1", "polled", "v03"])
 @pytest.mark.promise("agents.handles")
 async def test_what_takes_longer_is_gone_on_with(agent: str, version: str, tmp_path: Path):
-    async with serving(f"{agent}/{version}", tmp_path, wait=0.3) as served, asyncio.timeout(BOUND):
+    async with serving(f"{agent}/{version}", tmp_path, wait=0.2) as served, asyncio.timeout(BOUND):
         stopped = await served.call("plan_trip", message=f"slow {version} one")
         assert stopped.told["state"] in ("working", "submitted")
         assert "get_task" in stopped.told["note"]
@@ -93,7 +93,7 @@ async def test_what_takes_longer_is_gone_on_with(agent: str, version: str, tmp_p
         assert (canceled.told["state"], canceled.failed) == ("canceled", False)
         assert "has ended already" in await served.wrong("cancel_task", task=stopped.told["task"])
     # Another gateway with the same key goes on with the task, as a replica or one that was started anew.
-    async with serving(f"{agent}/{version}", tmp_path, wait=0.3) as served:
+    async with serving(f"{agent}/{version}", tmp_path, wait=0.2) as served:
         task = (await served.call("plan_trip", message=f"slow {version} two")).told["task"]
     async with serving(f"{agent}/{version}", tmp_path) as served, asyncio.timeout(BOUND):
         now = await served.call("get_task", task=task)

@@ -11,6 +11,7 @@ from toolgate.model.errors import ToolgateError, UpstreamFailed
 from toolgate.model.identity import Grant
 from toolgate.ports import Http, HttpAnswer, HttpRoute
 from toolgate.rules import endpoints
+from toolgate.rules.redaction import printable
 from toolgate.upstreams.a2a import card as cards
 from toolgate.upstreams.a2a import requests, tools
 from toolgate.upstreams.a2a.card import Card, Place, Skill
@@ -22,6 +23,7 @@ from toolgate.upstreams.a2a.trouble import AgentError, Trouble
 logger = logging.getLogger(__name__)
 
 _MOST_ROUTES = 8
+_LONGEST = 500
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -59,7 +61,7 @@ class Reader:
             card = await self._extended(card, form, link, grant)
         skills = tools.named(card, self._settings.skills)
         if not skills:
-            ids = ", ".join(skill.id for skill in card.skills[:20])
+            ids = printable(", ".join(skill.id for skill in card.skills[:20]))[:_LONGEST]
             raise UpstreamFailed(f"server {name!r}: none of the agent's skills is chosen by `skills`; it has {ids}")
         return Agent(card, form, link, skills)
 

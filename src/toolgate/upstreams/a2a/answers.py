@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -114,7 +113,7 @@ def result(followed: Followed, handed: Handed, bounds: Bounds, *, asked_to_cance
     told |= {"note": "; ".join(notes)} if notes else {}
     failed = state in _WRONG or (state == "canceled" and not asked_to_cancel)
     content: list[dict[str, Any]] = [{"type": "text", "text": text}] if text else []
-    content.append({"type": "text", "text": json.dumps(told, ensure_ascii=False, separators=(",", ":"))})
+    content.append({"type": "text", "text": jsonrpc.encode(told).decode()})
     structured = {**told, "text": text} if text else told
     body = {
         "resultType": "complete",

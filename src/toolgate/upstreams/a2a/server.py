@@ -43,6 +43,9 @@ _RESERVE = 2.0
 _PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0)
 """Seconds between two looks at a task, the last one for all that follow."""
 
+_MOST_FAILURES = 4
+"""Looks in a row that may fail."""
+
 _UNSUPPORTED = (METHOD_NOT_FOUND, -32004)
 
 _HINTS = {
@@ -146,7 +149,6 @@ class A2aServer:
         except TimeoutError:
             if not followed.task:
                 raise UpstreamFailed(f"server {self._spec.name!r}: the agent did not answer in time") from None
-            followed.state = followed.state or "working"
         except asyncio.CancelledError:
             if followed.task and not followed.is_settled:
                 self._tell(agent, followed.task, out.grant)
@@ -184,12 +186,19 @@ class A2aServer:
         return True
 
     async def _polled(self, agent: Agent, followed: Followed, steps: "_Steps", grant: Grant) -> None:
-        """Looks at the task until it is settled; whoever calls bounds how long."""
+        """Looks at the task until it is settled; whoever calls bounds how long. An agent that is busy or away for some
+        looks leaves the task as it was: its handle must not be lost."""
         pauses = itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1]))
-        while not followed.is_settled:
+        failures = 0
+        while not followed.is_settled and failures < _MOST_FAILURES:
             await asyncio.sleep(next(pauses))
-            value = await agent.link.ask(agent.form.get, agent.form.get_task(followed.task), grant, idempotent=True)
-            steps.take(followed, value)
+            params = agent.form.get_task(followed.task)
+            try:
+                steps.take(followed, await agent.link.ask(agent.form.get, params, grant, idempotent=True))
+                failures = 0
+            except (Trouble, UpstreamFailed) as failure:
+                failures += 1
+                logger.info("server %s: a task could not be looked at: %s", self._spec.name, failure)
 
     # Tasks -----------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import descriptor_pb2, json_format
 from grpc_reflection.v1alpha import reflection_pb2
 
-from tests.grpc_services.test_methods import serving
+from tests.rpc.test_methods import serving
 from tests.ports.speaking import spec
 from toolgate.model.errors import UpstreamFailed
 
