@@ -13,8 +13,8 @@ import pytest
 from google.protobuf import descriptor_pb2, json_format
 from grpc_reflection.v1alpha import reflection_pb2
 
-from tests.rpc.test_methods import serving
 from tests.ports.speaking import spec
+from tests.rpc.test_methods import serving
 from toolgate.model.errors import UpstreamFailed
 
 File = dict[str, Any]
