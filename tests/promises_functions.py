@@ -13,6 +13,10 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "docs/how-to/python-file.md",
         "A function knows who calls as far as it is certain; it is in no schema, and no model can set it.",
     ),
+    "functions.host": (
+        "docs/how-to/python-file.md",
+        "Code is run for holders of `server:host` only, also when a server is merely tried out.",
+    ),
     "functions.isolated": (
         "docs/how-to/python-file.md",
         "A crash ends the calls in its worker only; what blocks or leaks costs a worker, and no other call its answer.",

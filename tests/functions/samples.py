@@ -110,6 +110,21 @@ SOURCE = dedent(
 
 
     @tool
+    def fail_badly() -> str:
+        class Mute(ToolError):
+            def __str__(self):
+                raise RuntimeError
+
+        raise Mute
+
+
+    @tool
+    def misuse(context: Context) -> str:
+        context.log("x", "loud")
+        return "never"
+
+
+    @tool
     def lie() -> dict[str, int]:
         return {"a": "text"}
 

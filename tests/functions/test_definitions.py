@@ -309,6 +309,7 @@ def test_what_is_told_of_an_exception_holds_no_value():
     found = definitions.tool(fails)
     assert answering.told(found, ToolError("try again"), "r1") == "fails: try again"
     assert answering.told(found, KeyError("s3cret"), "r1") == "fails failed: KeyError (reference r1)"
+    assert json.loads(answering.failure("half of \ud83d"))["content"][0]["text"] == "half of ?"
     with pytest.raises(RuntimeError) as caught:
         _fail_twice("-".join(("s3", "cret")))
     places = answering.places(caught.value)

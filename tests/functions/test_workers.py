@@ -177,9 +177,11 @@ async def test_a_leak_is_ended_by_the_limit(tmp_path: Path, caplog: pytest.LogCa
 async def test_what_fails_is_told_without_values(work: Serving, caplog: pytest.LogCaptureFixture):
     assert await work.wrong("fail", secret=SECRET) == "fail failed: ValueError (reference 1)"
     assert await work.wrong("lie") == "lie failed: WrongResult (reference 1)"
+    assert await work.wrong("fail_badly") == "fail_badly failed (reference 1)"
+    assert await work.wrong("misuse") == "misuse failed: ValueError (reference 1)"
     assert "fail failed (reference 1)" in caplog.text
     assert "raise ValueError(secret)" in caplog.text
-    assert "serving.py" not in caplog.text
+    assert "in _run" not in caplog.text
     assert "Expected `int`, got `str`" in caplog.text
     assert SECRET not in caplog.text
 

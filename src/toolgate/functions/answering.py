@@ -53,8 +53,7 @@ def result(tool: Tool, value: Any) -> bytes:
 
 def failure(text: str) -> bytes:
     """A failure that the model can read."""
-    said = text.encode("utf-8", "replace").decode()
-    return _encode({"resultType": "complete", "content": [{"type": "text", "text": said}], "isError": True})
+    return _encode({"resultType": "complete", "content": [{"type": "text", "text": _sound(text)}], "isError": True})
 
 
 def told(tool: Tool, error: BaseException, reference: str) -> str:
@@ -75,7 +74,12 @@ def places(error: BaseException) -> str:
         lines.append(f"{type(one).__name__}: {one}" if isinstance(one, WrongResult) else type(one).__name__)
         lines.append(steps)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
-    return "\n".join(line for line in lines if line)
+    return _sound("\n".join(line for line in lines if line))
+
+
+def _sound(text: str) -> str:
+    """Without what cannot be sent: a message may hold halves of characters."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _theirs(error: BaseException) -> list[str]:

@@ -57,6 +57,8 @@ def is_marked(value: Any) -> bool:
 def tool(function: Callable[..., Any]) -> Tool:
     """Raises Findings, each naming the function and the parameter."""
     offer: Offer = getattr(function, MARK)
+    if not inspect.isroutine(function):
+        raise Findings([f"{function!r:.80}: is no function"])
     name = offer.name or function.__name__
     where = f"{function.__module__}.{function.__qualname__}"
     if not _NAME.fullmatch(name):

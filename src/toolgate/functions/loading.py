@@ -45,10 +45,13 @@ def load(path: Path) -> dict[str, Tool]:
 
 
 def files(path: Path) -> tuple[str, ...]:
-    """The files of loaded modules beside or below this one: those that a change of is a change of the tools."""
-    around = str(path.parent) + os.sep
+    """The names of this file and of those beside it that it has loaded: who changes one changes the tools. None for a
+    package, of which every file counts."""
+    if path.suffix != ".py":
+        return ()
     known = [getattr(module, "__file__", None) for module in tuple(sys.modules.values())]
-    return tuple(sorted(file for file in known if isinstance(file, str) and file.startswith(around)))
+    beside = [file for file in known if isinstance(file, str) and os.path.dirname(file) == str(path.parent)]
+    return tuple(sorted({path.name, *map(os.path.basename, beside)}))
 
 
 def _add(found: dict[str, Tool], value: Any, lines: list[str]) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, get_args
 
 import msgspec
 
@@ -24,6 +24,7 @@ LAST_SECONDS = 2.0
 
 _PROGRESS_SECONDS = 0.05
 _NOTES = 200
+_LEVELS = get_args(Level)
 
 
 class Wire:
@@ -56,12 +57,15 @@ class Live(Context):
         return self.stopped
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        done, total = float(done), None if total is None else float(total)
         now = time.monotonic()
         if self._call.progress and not self.stopped and (now - self._told >= _PROGRESS_SECONDS or done == total):
             self._told = now
-            self._line.say(wire.Progress(self._call.id, done, total, message))
+            self._line.say(wire.Progress(self._call.id, done, total, None if message is None else str(message)))
 
     def log(self, message: str, level: Level = "info") -> None:
+        if level not in _LEVELS:
+            raise ValueError(f"level: must be one of {', '.join(_LEVELS)}")
         self._notes += 1
         if self._notes <= _NOTES and not self.stopped:
             self._line.say(wire.Note(self._call.id, level, str(message)))
@@ -154,11 +158,15 @@ class Worker:
         if work.context.stopped:
             self._end(work, b"", failed=True)
             return
-        if not isinstance(error, (answering.ToolError, answering.Refused)):
-            self._line.say(wire.Trouble(work.call.reference, work.tool.name, answering.places(error)))
         if isinstance(error, MemoryError):
             self._line.say(wire.Worn("it ran out of memory"))
-        self._end(work, answering.failure(answering.told(work.tool, error, work.call.reference)), failed=True)
+        try:
+            if not isinstance(error, (answering.ToolError, answering.Refused)):
+                self._line.say(wire.Trouble(work.call.reference, work.tool.name, answering.places(error)))
+            said = answering.told(work.tool, error, work.call.reference)
+        except Exception:  # noqa: BLE001 - an exception of theirs may fail to say what it is
+            said = f"{work.tool.name} failed (reference {work.call.reference})"
+        self._end(work, answering.failure(said), failed=True)
 
     def _end(self, work: Work, body: bytes, *, failed: bool) -> None:
         most = self._start.most

@@ -58,7 +58,8 @@ class Tool(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
-    """The code is loaded. `files` are those that it came from; `bounded` says whether the limit of memory is kept."""
+    """The code is loaded. `files` are the names of those that it came from; `bounded` says whether the limit of memory
+    is kept."""
 
     tools: tuple[Tool, ...]
     files: tuple[str, ...]

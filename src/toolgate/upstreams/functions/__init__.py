@@ -62,7 +62,8 @@ def _program(spec: ServerSpec, settings: Settings, toolbox: Toolbox) -> Program:
     memory = 0 if settings.memory_mb is None else settings.memory_mb * 2**20
     return Program(
         server=spec.name,
-        command=(python, "-s", "-X", "utf8", "-X", "faulthandler", str(_WORKER)),
+        # Compiled code is not kept (-B): its age is kept in seconds, and an edit within the same one would not count.
+        command=(python, "-s", "-B", "-X", "utf8", "-X", "faulthandler", str(_WORKER)),
         environment=environment,
         cwd=str(path.parent),
         secrets=secrets,

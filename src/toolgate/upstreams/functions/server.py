@@ -90,7 +90,8 @@ class FunctionServer:
     # Newer code ------------------------------------------------------------------------------------------------------
 
     def concerns(self, file: str) -> bool:
-        """Whether a change of this file is one of the tools. While the code is refused, any may mend it."""
+        """Whether a change of a file of this name, beside the code, is one of the tools. While the code does not load,
+        any may mend it."""
         return not self._files or self._refused is not None or file in self._files
 
     async def reload(self) -> None:
