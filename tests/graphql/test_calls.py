@@ -255,10 +255,13 @@ async def test_an_address_of_ones_own_network_is_refused_where_the_server_may_no
 
 @pytest.mark.promise("graphql.persisted")
 async def test_constants_are_the_administrators_alone(tmp_path: Path):
-    bound = {**OPERATIONS["echo"], "constants": {"text": "env:THE_TOKEN"}}
+    secret = tmp_path / "secret"
+    secret.write_text("another-secret-of-ours")
+    secret.chmod(0o600)
+    bound = {**OPERATIONS["echo"], "constants": {"text": f"file:{secret}"}}
     async with serving(tmp_path, Shop(), operations={"echo": bound}) as served:
         assert (await served.call("echo")).told == {"echo": "***"}
-        assert served.shop.bodies[0]["variables"] == {"text": TOKEN}
+        assert served.shop.bodies[0]["variables"] == {"text": "another-secret-of-ours"}
         assert "there is no argument 'text'; there are none" in await served.wrong("echo", text="x")
     missing = settings(operations={"echo": {**bound, "constants": {"text": "env:NOT_SET"}}})
     with pytest.raises(ConfigError, match=r"operations\.echo\.constants\.text: env:NOT_SET is not set"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -297,3 +299,11 @@ def test_files_of_the_gateways_machine_need_the_right_to_it(setting: str):
     given = {"url": "https://x.example/graphql", "operations": OPERATIONS}
     assert not needs._reads_the_host(Server(name="shop", kind="graphql", settings=given))
     assert needs._reads_the_host(Server(name="shop", kind="graphql", settings={**given, setting: "/etc/shop.graphql"}))
+
+
+def test_the_parser_is_loaded_for_this_kind_alone():
+    program = (
+        "import sys, toolgate.cli.up, toolgate.cli.records.server, toolgate.upstreams.connector;"
+        " sys.exit('graphql' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

@@ -8,7 +8,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLField,
-    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
@@ -18,7 +17,6 @@ from graphql import (
     InlineFragmentNode,
     TypeInfo,
     TypeInfoVisitor,
-    VariableDefinitionNode,
     Visitor,
     get_named_type,
     is_leaf_type,
@@ -51,7 +49,8 @@ def _named(kind: Any) -> Any:
 
 
 class _Used:
-    """Types by name; of those with fields, the fields that are used, with their arguments."""
+    """Output types by name; of those with fields, the fields that are used, with their arguments. Input types need no
+    counting: they come with the arguments that have them."""
 
     def __init__(self, schema: GraphQLSchema) -> None:
         self._schema = schema
@@ -67,10 +66,7 @@ class _Used:
         if named is None or named.name in self.types:
             return
         self.types.add(named.name)
-        if isinstance(named, GraphQLInputObjectType):
-            for field in named.fields.values():
-                self.type(field.type)
-        elif isinstance(named, (GraphQLObjectType, GraphQLInterfaceType)):
+        if isinstance(named, (GraphQLObjectType, GraphQLInterfaceType)):
             self.fields[named.name] = {}
 
     def field(self, parent: Any, name: str, arguments: set[str]) -> None:
@@ -82,8 +78,6 @@ class _Used:
         needed = {one for one, argument in known.args.items() if is_required_argument(argument)}
         taken = self.fields[parent.name].setdefault(name, set())
         taken |= (arguments & set(known.args)) | needed
-        for one in taken:
-            self.type(cast("Any", known.args[one]).type)
 
     def complete(self) -> "_Used":
         """With what a schema must have beside that, until nothing is added any more."""
@@ -134,9 +128,6 @@ class _Seen(Visitor):
 
     def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> None:
         self._used.type(self._info.get_type())
-
-    def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> None:
-        self._used.type(self._info.get_input_type())
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
         self._used.directives.add(node.name.value)
