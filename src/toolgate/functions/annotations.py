@@ -42,7 +42,18 @@ def shape(kinds: tuple[Any, ...]) -> tuple[tuple[dict[str, Any], ...], dict[str,
     for name, definition in named.items():
         if definitions.setdefault(name, definition) != definition:
             raise Unfit(f"two types are called {name}")
-    return schemas, definitions
+    return tuple(_honest(schema) for schema in schemas), _honest(definitions)
+
+
+def _honest(schema: Any) -> Any:
+    """A schema that also says what msgspec takes without saying so: numbers as decimals."""
+    if isinstance(schema, dict):
+        known = cast("dict[str, Any]", schema)
+        changed = {"type": ["string", "number"]} if known.get("format") == "decimal" else {}
+        return {**{key: _honest(value) for key, value in known.items()}, **changed}
+    if isinstance(schema, list):
+        return [_honest(value) for value in cast("list[Any]", schema)]
+    return schema
 
 
 def from_plain(kind: Any, value: Any) -> Any:

@@ -29,7 +29,9 @@ def arguments(tool: Tool, given: bytes, context: Context) -> dict[str, Any]:
     try:
         read = tool.read(given)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(str(error)) from None
+        known = ", ".join(tool.parameters) or "no arguments"
+        more = f"; it takes {known}" if str(error).startswith("Object contains unknown field") else ""
+        raise Refused(f"{error}{more}") from None
     values = {name: value for name in tool.parameters if (value := getattr(read, name)) is not msgspec.UNSET}
     if tool.context is not None:
         values[tool.context] = context
