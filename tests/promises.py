@@ -19,6 +19,7 @@ from tests.promises_graphql import GRAPHQL
 from tests.promises_grpc import GRPC
 from tests.promises_health import HEALTH
 from tests.promises_listings import LISTINGS
+from tests.promises_openapi import OPENAPI
 from tests.promises_records import RECORDS
 from tests.promises_registry import REGISTRY
 from tests.promises_replicas import REPLICAS
@@ -48,6 +49,7 @@ _PARTS = (
     GRPC,
     HEALTH,
     LISTINGS,
+    OPENAPI,
     RECORDS,
     REGISTRY,
     REPLICAS,
