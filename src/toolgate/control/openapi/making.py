@@ -247,7 +247,7 @@ def _padded(said: str, operation: Operation) -> str:
         return said
     path = operation.path if len(operation.path) <= 300 else f"{operation.path[:300]}..."
     plain = re.sub(r"[^\x21-\x7e]", "", path)
-    return f"{said} {operation.method} {plain} of its API.".strip()
+    return f"{said} {operation.method} {plain}, one operation of its API.".strip()
 
 
 def _title(operation: Operation, name: str) -> str:
