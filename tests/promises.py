@@ -12,6 +12,7 @@ from tests.promises_catalog import CATALOG
 from tests.promises_clients import CLIENTS
 from tests.promises_connectors import CONNECTORS
 from tests.promises_control import CONTROL
+from tests.promises_endpoints import ENDPOINTS
 from tests.promises_files import FILES
 from tests.promises_functions import FUNCTIONS
 from tests.promises_gitops import GITOPS
@@ -42,6 +43,7 @@ _PARTS = (
     CLIENTS,
     CONNECTORS,
     CONTROL,
+    ENDPOINTS,
     FILES,
     FUNCTIONS,
     GITOPS,

@@ -25,6 +25,9 @@ Filters = Annotated[
 ]
 
 _NARROWEST = 14
+_WIDEST = 500
+"""Characters of a field among others; a connector has more."""
+
 _ALSO_IN_FILES = (Server, Virtual, Grant, Key)
 """Kinds that a served file may declare without their being shown among the records."""
 
@@ -74,7 +77,8 @@ def show(value: Entity, output: Form) -> None:
         lines["managed by"] = value.stamp.managed_by
     width = max(_NARROWEST, *(len(name) + 2 for name in lines))
     for name, text in lines.items():
-        write(printable(f"{name:<{width}}{text}"))
+        short = text if len(text) <= _WIDEST else f"{text[:_WIDEST]}... (all of it: --output yaml)"
+        write(printable(f"{name:<{width}}{short}"))
 
 
 def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records import fields, registered, server_graphql, server_grpc
 from toolgate.cli.records.commands import Name, Output, add_change, add_common, api, application, shown_conflicts
+from toolgate.cli.records.endpoint import add_endpoint
 from toolgate.cli.records.openapi_commands import add_reimport, prepared
 from toolgate.cli.records.openapi_options import Importing, taking
 from toolgate.cli.records.registered import told
@@ -104,6 +105,7 @@ add_change(app, Server)
 add_states(app, Server)
 add_health(app)
 add_reimport(app)
+add_endpoint(app, registered.tell)
 
 
 def chosen(
