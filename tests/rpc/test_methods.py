@@ -236,7 +236,7 @@ async def test_addresses_are_judged(shop: str, tmp_path: Path):
 @pytest.mark.promise("grpc.confined")
 async def test_certificates_are_checked_and_either_reflection_will_do(tmp_path: Path):
     authority, other = trustme.CA(), trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
+    issued = authority.issue_cert("localhost")
     files = {name: tmp_path / f"{name}.pem" for name in ("own", "key", "ca", "other")}
     issued.cert_chain_pems[0].write_to_path(files["own"])
     issued.private_key_pem.write_to_path(files["key"])
@@ -245,16 +245,16 @@ async def test_certificates_are_checked_and_either_reflection_will_do(tmp_path: 
     secured = ("--certificate", str(files["own"]), "--private-key", str(files["key"]), "--reflection", "v1")
     with launched_script("grpc_shop", *secured) as launched:
         trusted = {"tls": True, "ca_file": str(files["ca"])}
-        async with serving(launched.url, tmp_path, **trusted) as served:
+        named = f"localhost:{launched.url.partition(':')[2]}"
+        async with serving(named, tmp_path, **trusted) as served:
             assert (await served.call("get_product", productId="p1"))["title"] == "Lamp"
             probe = out("server/discover", {}, modern())
             assert json.loads((await served.upstream.call(probe, Ear())).body) == {"resultType": "complete"}
-        port = launched.url.partition(":")[2]
         for target, members in (
-            (launched.url, {"tls": True, "ca_file": str(files["other"])}),
-            (launched.url, {"tls": True}),
-            (f"localhost:{port}", trusted),
-            (launched.url, {"tls": False}),
+            (named, {"tls": True, "ca_file": str(files["other"])}),
+            (named, {"tls": True}),
+            (named, {"tls": False}),
+            (launched.url, trusted),
         ):
             async with serving(target, tmp_path, spec(kind="grpc", timeout=5), **members) as served:
                 with pytest.raises(UpstreamFailed, match="is not available"):

@@ -96,7 +96,6 @@ class Channel:
         ]
         if not target.tls:
             return grpc.aio.insecure_channel(place, options)
-        options.append(("grpc.ssl_target_name_override", target.host))
         return grpc.aio.secure_channel(place, grpc.ssl_channel_credentials(target.roots), options)
 
     async def _address(self) -> str:
