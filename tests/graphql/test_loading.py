@@ -89,7 +89,7 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "$t: the JSON Schema has `oneOf`",
     ),
     ({"operations": {"it": {}}, "path": "/nowhere"}, "path", "there is no such file or folder"),
-    ({"schema": "type Query { a: Foo }"}, "schema", "Unknown type 'Foo'"),
+    ({"schema": "type Query { a: Foo }"}, "schema", "Unknown type: 'Foo'"),
     ({"schema": "{}"}, "schema", "is no schema of GraphQL"),
     ({"schema": '{"data": '}, "schema", "is neither SDL nor JSON"),
     ({"schema": None, "schema_file": "/etc/passwd"}, "schema_file", "must end in .graphql"),
@@ -268,6 +268,13 @@ RICH = """query Rich($f: OrderFilter, $n: String!) {
   order(number: $n) { ... on Order { state } }
 }
 fragment C on Customer { name ... on Node { __typename } }"""
+
+
+def test_a_schema_that_defines_a_thing_twice_is_good_enough_to_judge_by():
+    twice = "type Query { echo: String } type A { x: Int x: Int } enum B { C C }"
+    assert findings(**one("{ echo }", schema=twice)) == []
+    ((_, told),) = findings(**one("{ ecco }", schema=twice))
+    assert "Did you mean 'echo'?" in told
 
 
 @pytest.mark.promise("graphql.recorded")

@@ -73,6 +73,8 @@ def prepared(settings: Declared) -> tuple[tuple[Prepared, ...], tuple[Finding, .
     findings: list[Finding] = []
     chosen = read(settings, findings)
     made: list[Prepared] = []
+    if chosen.schema is None and any(place.startswith("schema") for place, _ in findings):
+        return (), tuple(findings)  # without it, what is said of types would mislead
     for name, document in chosen.documents.items():
         wrong = _judged(settings, chosen.schema, chosen.operations[name], document)
         try:

@@ -148,7 +148,8 @@ class _Making:
         directives = [one for one in self._old.directives if one.name in self._used.directives | own]
         roots = [self._old.query_type, self._old.mutation_type]
         query, mutation = (None if one is None else self._made.get(one.name) for one in roots)
-        return GraphQLSchema(query, mutation, types=list(self._made.values()), directives=directives)
+        made = list(self._made.values())
+        return GraphQLSchema(query, mutation, types=made, directives=directives, assume_valid=True)
 
     def _type(self, name: str) -> Any:
         kind: Any = self._old.type_map[name]
