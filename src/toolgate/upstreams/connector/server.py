@@ -202,9 +202,9 @@ class ConnectorServer:
             values = {**{name: param.default for name, param in shared.items()}, ID: id_}
             made = built(lookup.request, {**shared, ID: lookup.id}, values, {}, product.base)
             reply = await product.sender.send(made, idempotent=True, deadline=deadline, patient=False)
-        except (Trouble, UpstreamFailed):
+            return expressions.found(lookup.value, reply.data) if answers.is_good(self._connector, reply) else None
+        except (Trouble, UpstreamFailed, RecursionError):
             return None
-        return expressions.found(lookup.value, reply.data) if answers.is_good(self._connector, reply) else None
 
     def _data(self, reply: Reply) -> Any:
         if not reply.is_json:
