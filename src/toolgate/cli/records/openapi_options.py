@@ -29,7 +29,9 @@ class Importing(msgspec.Struct, frozen=True, kw_only=True):
     path: Annotated[list[str] | None, _option("--path", metavar="GLOB", said="Paths, as '/pets*'; again for more.")] = (
         None
     )
-    method: Annotated[list[str] | None, _option("--method", metavar="GET", said="Only this method; again.")] = None
+    method: Annotated[
+        list[str] | None, _option("--method", metavar="GET", said="This method; with --grpc, as 'shop.v1.Catalog/*'.")
+    ] = None
     search: Annotated[
         str, _option("--search", metavar="WORDS", said="Operations whose id, path or summary has them.")
     ] = ""

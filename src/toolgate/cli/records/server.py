@@ -50,7 +50,6 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     schema: server_graphql.Schema = None,
     header: server_graphql.Headers = None,
     grpc: server_grpc.Grpc = None,
-    rpc: server_grpc.Methods = None,
     plaintext: server_grpc.Plaintext = False,
     given: Annotated[
         list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
@@ -66,9 +65,10 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
     first, and says what it offers and what is wrong with that."""
     more = fields.read(Server, given or [])
-    document = prepared(name, imported, others=(url, command, python, functions, a2a, graphql))
-    server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a))
-    service = server_grpc.kind(grpc, rpc, plaintext, others=(url, command, python, functions, a2a, graphql))
+    named = (url, command, python, functions, a2a, graphql)
+    service, imported = server_grpc.taken(grpc, plaintext, imported, header, others=named)
+    document = prepared(name, imported, others=(*named, grpc))
+    server_graphql.judge(graphql, operations, schema, others=(url, command, python, functions, a2a, grpc))
     if service is not None:
         kind = service
     elif graphql is not None:
@@ -76,7 +76,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
         more["settings"] = server_graphql.settings(graphql, operations, schema, more.get("settings", {}))
     else:
         kind = chosen(url, command, python, functions, a2a) if document is None else document.values
-    shown = {"headers": server_graphql.headers(header)} if header else {}
+    shown = {"headers": server_graphql.headers(header)} if header and service is None else {}
     values = {"name": name, **kind, **shown, **more}
     value = fields.made(Server, values)
     wanted = ServerState.DRAFT if draft else state or (value.state if "state" in values else None)
