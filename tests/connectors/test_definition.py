@@ -6,7 +6,7 @@ import base64
 import json
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -25,6 +25,7 @@ from toolgate.model.errors import ConfigError
 from toolgate.model.identity import Grant
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Facts
+from toolgate.rules.referrers import secrets_of
 from toolgate.rules.validity import servers
 from toolgate.upstreams import connector
 
@@ -110,6 +111,18 @@ def test_what_no_definition_may_be(change: dict[str, Any], told: str):
     assert any(told.partition(": ")[2] in reason for _, reason in recorded(made)), recorded(made)
 
 
+@pytest.mark.promise("connectors.definition")
+def test_what_looks_like_a_reference_in_a_definition_is_a_text():
+    """Nobody resolves it, so it names no secret."""
+    made = bare()
+    made["tools"][0]["params"]["q"]["default"] = "store:main"
+    assert (filed(made), recorded(made)) == ([], [])
+    record = Server(name="shop", kind="connector", settings={"definition": made, "token": "store:shop"})
+    assert secrets_of(record) == {"shop"}
+    other = Server(name="it", kind="stdio", settings={"env": {"definition": "store:main"}})
+    assert secrets_of(other) == {"main"}
+
+
 def test_exactly_one_of_three():
     for given in ({}, {"connector": "github", "definition": bare()}, {"path": "/none", "definition": bare()}):
         ((path, reason),) = KINDS.validate("connector", given)
@@ -128,7 +141,7 @@ async def test_its_tools_are_served_with_an_icon_of_its_title(tmp_path: Path):
     assert found.server_info is not None
     source = json.loads(found.server_info)["icons"][0]["src"]
     icon = base64.b64decode(source.removeprefix("data:image/svg+xml;base64,"))
-    assert ElementTree.fromstring(icon)[1].text == "SS"
+    assert ET.fromstring(icon)[1].text == "SS"
 
 
 async def test_a_wrong_one_is_not_opened(tmp_path: Path):

@@ -134,7 +134,10 @@ def _read_headers(section: Place, kind: str, is_remote: bool, around: Surroundin
 def _read_settings(kind: str, place: Place, own: dict[str, Place], around: Surroundings) -> dict[str, Any]:
     """The kind's own settings as plain values, with absolute paths: judged by us for secrets, by the kind for the
     rest."""
-    settings: dict[str, Any] = {key: _plain(key, entry, around, entry.path) for key, entry in own.items()}
+    settings: dict[str, Any] = {
+        key: _document(key, entry) if plaintext.is_document(kind, key) else _plain(key, entry, around, entry.path)
+        for key, entry in own.items()
+    }
     if place.node.value is None or not isinstance(place.node.value, dict):
         return settings
     for path, reason in around.kinds.validate(kind, settings):
@@ -159,14 +162,25 @@ def _plain(name: str, place: Place, around: Surroundings, top: str, in_list: boo
         if isinstance(value, (int, float)) and not isinstance(value, bool) and plaintext.is_secret_name(name):
             place.wrong("a secret must not stand here in plain text: give a reference, env:NAME or file:PATH")
         return value
-    if top.rpartition(".")[2] in plaintext.DOCUMENTS and plaintext.is_template(value):
-        return value
     text = _judge_text(place, name, value, around, allowed=not in_list)
     is_own = place.path == top or _PART.fullmatch(place.path.removeprefix(top)) is not None
     if name == "url" and is_own and references.find(text) is None and not endpoints.is_remote(text):
         place.wrong(endpoints.REMOTE)
     is_path = is_own and _PATHS.fullmatch(name) is not None and references.find(text) is None
     return absolute(text, around.base) if is_path else text
+
+
+def _document(name: str, place: Place) -> Any:
+    """The plain values of a whole document. `name` is the nearest key above."""
+    value = place.node.value
+    if isinstance(value, dict):
+        return {key: _document(key, entry) for key, entry in place.entries().items()}
+    if isinstance(value, tuple):
+        return [_document(name, item) for item in place.items()]
+    flaw = plaintext.document_flaw(name, value) if isinstance(value, str) else None
+    if flaw is not None:
+        place.wrong(flaw)
+    return value
 
 
 def _judge_text(place: Place, name: str, text: str, around: Surroundings, *, allowed: bool) -> str:

@@ -4,8 +4,11 @@ and inside URLs. Errs towards silence for texts in general and towards refusal f
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-DOCUMENTS = frozenset({"definition"})
-"""Settings that hold a whole document, in which templates stand where secrets are put in."""
+from toolgate.rules import references
+
+_DOCUMENTS = frozenset({("connector", "definition")})
+"""Settings, by kind, that hold a whole document: nothing in it is resolved, and templates stand where secrets are put
+in."""
 
 _SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:authorization|cookie|token|secret|password|passwd|passphrase|pat|credentials?"
@@ -31,9 +34,23 @@ def is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(_CAMEL.sub("_", name)) is not None
 
 
-def is_template(text: str) -> bool:
-    """Whether this is a place for a secret and none itself: `Bearer {token}`, `Token token="{key}"`."""
-    return _TEMPLATE.fullmatch(text) is not None
+def is_document(kind: str, name: str) -> bool:
+    """Whether this setting of a kind holds a whole document. What looks like a reference in one is a text like others:
+    nobody resolves it."""
+    return (kind, name) in _DOCUMENTS
+
+
+def document_flaw(name: str, text: str) -> str | None:
+    """What secret a text of a document is; None when it is none. `name` is its key. A template is a place for a secret
+    and none itself: `Bearer {token}`, `Token token="{key}"`."""
+    if _TEMPLATE.fullmatch(text) is not None or references.find(text) is not None:
+        return None
+    flaw = url_flaw(text)
+    if flaw is not None:
+        return f"{flaw}: it is shown by `auth`, and given beside the document, by reference"
+    if has_secret_shape(text) or is_secret_name(name):
+        return "a secret must not stand here in plain text: it is given beside the document, by reference"
+    return None
 
 
 def has_secret_shape(text: str) -> bool:

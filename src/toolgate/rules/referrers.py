@@ -18,7 +18,7 @@ from toolgate.model.entities import (
     User,
     Virtual,
 )
-from toolgate.rules import references
+from toolgate.rules import plaintext, references
 from toolgate.rules.directory import Directory
 from toolgate.rules.nesting import too_deep
 
@@ -112,7 +112,8 @@ def _references(value: Any) -> Iterator[references.Reference]:
 
 def secrets_of(server: Server | ServerSpec) -> frozenset[str]:
     """The names of the stored secrets that a server refers to, be it a record's or the file's."""
-    return _named(server.headers) | _named(server.settings)
+    settings = {name: one for name, one in server.settings.items() if not plaintext.is_document(server.kind, name)}
+    return _named(server.headers) | _named(settings)
 
 
 def _named(value: Any) -> frozenset[str]:

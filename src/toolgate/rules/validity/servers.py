@@ -77,6 +77,9 @@ def _settings(value: Server, facts: Facts) -> Iterator[Finding]:
             flawed = True
             yield f"settings.{name}", f"unknown setting of kind {value.kind}{meant(name, known)}"
             continue
+        if plaintext.is_document(value.kind, name):
+            yield from _document(f"settings.{name}", name, setting)
+            continue
         yield from _plain(f"settings.{name}", name, setting, facts)
         is_literal = isinstance(setting, str) and references.find(setting) is None
         if is_literal and _PATHS.fullmatch(name) and not _is_absolute(setting):
@@ -102,10 +105,23 @@ def _plain(path: str, name: str, value: Any, facts: Facts, in_list: bool = False
         for place, item in enumerate(cast("list[Any]", value)):
             yield from _plain(f"{path}[{place}]", name, item, facts, in_list=True)
     elif isinstance(value, str):
-        if path.split(".")[1] not in plaintext.DOCUMENTS or not plaintext.is_template(value):
-            yield from _text(path, name, value, facts, allowed=not in_list)
+        yield from _text(path, name, value, facts, allowed=not in_list)
     elif isinstance(value, (int, float)) and not isinstance(value, bool) and plaintext.is_secret_name(name):
         yield path, _PLAIN
+
+
+def _document(path: str, name: str, value: Any) -> Iterator[Finding]:
+    """Secrets in a whole document. `name` is the nearest key above."""
+    if isinstance(value, dict):
+        for key, item in cast("Mapping[str, Any]", value).items():
+            yield from _document(f"{path}.{key}", key, item)
+    elif isinstance(value, (list, tuple)):
+        for place, item in enumerate(cast("list[Any]", value)):
+            yield from _document(f"{path}[{place}]", name, item)
+    elif isinstance(value, str):
+        flaw = plaintext.document_flaw(name, value)
+        if flaw is not None:
+            yield path, flaw
 
 
 def _text(path: str, name: str, text: str, facts: Facts, *, allowed: bool) -> Iterator[Finding]:
