@@ -242,6 +242,12 @@ async def test_an_interpreter_of_ones_own_needs_msgspec_alone(tmp_path: Path):
         ("from toolgate.functions import tool\n@tool\ndef f(x): ...\n", {}, "work.f: parameter 'x' has no type"),
         ("import os\nos._exit(9)\n", {}, "its worker ended with exit status 9 while it loaded the code"),
         ("import time\ntime.sleep(600)\n", {"start_timeout": 0.3}, "its code did not load within 0.3 s"),
+        (
+            "HELD = b'x' * (100 * 2**20)\nfrom toolgate.functions import tool\n@tool\ndef f() -> str: ...\n",
+            {"memory_mb": 80},
+            "MB of memory, and may use 80: raise memory_mb",
+        ),
+        ("from toolgate.functions import tool\n@tool('f')\ndef f() -> str: ...\n", {}, "as @tool(name=...)"),
         ("", {"python": "/no/such/python"}, "cannot be started: '/no/such/python': No such file or directory"),
     ],
 )
@@ -250,6 +256,11 @@ async def test_code_that_cannot_be_served_is_told(tmp_path: Path, text: str, mem
         with pytest.raises(UpstreamFailed) as caught:
             await work.upstream.discover(ALL)
     assert said in caught.value.message
+
+
+async def test_a_large_answer_arrives_whole(tmp_path: Path):
+    async with serving(written(tmp_path), workers=1, max_bytes=8 * 2**20) as work:
+        assert len(await work.text("huge", characters=6 * 2**20)) == 6 * 2**20
 
 
 async def test_a_package_is_all_of_its_modules_but_its_tests(tmp_path: Path):

@@ -123,6 +123,8 @@ def tool(
     `read_only`, `destructive`, `idempotent` and `open_world` are the hints of MCP: grants and clients go by them, and
     what is read-only or idempotent is done again where a worker broke under it.
     """
+    if function is not None and not callable(function):
+        raise TypeError("@tool is given its name as @tool(name=...)")
     offer = Offer(name, title, description, read_only, destructive, idempotent, open_world)
 
     def mark(marked: F) -> F:

@@ -191,6 +191,10 @@ def serve() -> None:
         except loading.LoadError as error:
             line.say(wire.Failed(str(error)))
             return
+        needed = memory.used() or 0
+        if start.memory and needed > start.memory:
+            line.say(wire.Failed(_too_large(needed, start.memory)))
+            return
         if start.memory and bounded:
             memory.watch(start.memory, lambda reason: line.say(wire.Worn(reason)))
         line.say(wire.Ready(tuple(tool.told() for tool in tools.values()), loading.files(path), bounded))
@@ -201,10 +205,17 @@ def serve() -> None:
         _leave()
 
 
+def _too_large(needed: int, most: int) -> str:
+    return f"the code alone uses {needed // 2**20} MB of memory, and may use {most // 2**20}: raise memory_mb"
+
+
 def _taken() -> tuple[BinaryIO, Wire]:
     """The pipes to the gateway under descriptors of our own, which no program that a function starts inherits. What is
     printed goes where complaints go; who reads standard input finds nothing."""
     source, sink = os.dup(0), os.dup(1)
+    if sys.platform != "win32":
+        os.set_blocking(source, True)
+        os.set_blocking(sink, True)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

@@ -16,7 +16,7 @@ MOST_WAITING = 1_000
 """Calls of one server that may wait for a worker; more are refused."""
 
 LIVED_SECONDS = 10.0
-"""A worker that lasted so long was good: the next one is started at once."""
+"""A worker that lasted so long did not end early."""
 
 _FIRST_SECONDS = 0.2
 _LONGEST_SECONDS = 10.0
@@ -123,36 +123,36 @@ class Crew:
 
     async def _keep(self, first: Worker | None) -> None:
         """One place, until cancelled."""
-        worker, pause = first, 0.0
+        worker, early = first, 0
         while True:
-            if worker is None:
-                worker = await self._started()
-            if worker is None:
-                pause = min(_LONGEST_SECONDS, max(_FIRST_SECONDS, 2 * pause))
-            else:
+            worker = worker or await self._started()
+            if worker is not None:
                 await self._serve(worker)
-                lived = asyncio.get_running_loop().time() - worker.began
-                broke = worker.ended.is_set()
-                pause = (
-                    0.0 if not broke or lived >= LIVED_SECONDS else min(_LONGEST_SECONDS, 2 * pause or _FIRST_SECONDS)
-                )
-                worker = None
-            await asyncio.sleep(pause)
+            # The first that ends early is replaced at once, those that follow less and less so.
+            lived = 0.0 if worker is None else asyncio.get_running_loop().time() - worker.began
+            early = 0 if lived >= LIVED_SECONDS else early + 1
+            worker = None
+            await asyncio.sleep(0.0 if early < 2 else min(_LONGEST_SECONDS, _FIRST_SECONDS * 2.0 ** min(early - 2, 16)))
 
     async def _started(self) -> Worker | None:
         try:
             worker = await self._launch()
-        except UpstreamFailed as failure:
-            if self.failure is None or self.failure.message != failure.message:
-                log.warning("%s", failure.message)
-            self.failure = failure
-            if not self._workers:
-                self._refuse(failure)
-            return None
-        self.failure = None
-        if worker.ready is not None:
-            self._loaded(worker.ready)
-        return worker
+        except UpstreamFailed as failed:
+            failure = failed
+        except Exception:
+            log.exception("server %r: a worker could not be started", self._server)
+            failure = UpstreamFailed(f"server {self._server!r}: a worker could not be started (see the log)")
+        else:
+            self.failure = None
+            if worker.ready is not None:
+                self._loaded(worker.ready)
+            return worker
+        if self.failure is None or self.failure.message != failure.message:
+            log.warning("%s", failure.message)
+        self.failure = failure
+        if not self._workers:
+            self._refuse(failure)
+        return None
 
     async def _serve(self, worker: Worker) -> None:
         """Until it takes no more calls."""
@@ -178,4 +178,4 @@ class Crew:
         if not worker.ended.is_set():
             self._leaving.append(worker)
         while len(self._leaving) > self._most_leaving:
-            self._leaving.popleft().end()
+            self._leaving.popleft().end("was replaced, and too many others were")

@@ -158,8 +158,10 @@ class Worker(asyncio.SubprocessProtocol):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self.ended.wait()
 
-    def end(self) -> None:
+    def end(self, why: str | None = None) -> None:
+        """Ends it at once; who still waits for it is told why."""
         self.retired = True
+        self._why = self._why or why
         if self.ended.is_set() or self._transport is None:
             return
         with suppress(ProcessLookupError, PermissionError):
@@ -201,9 +203,8 @@ class Worker(asyncio.SubprocessProtocol):
         flight.overdue = True
         if flight.waiting:
             # What does not end when it is cancelled holds the thread that all async functions share.
-            self._why = "was ended, because an async function in it held up the others"
             self.retire("an async function does not end")
-            self.end()
+            self.end("was ended, because an async function in it held up the others")
         else:
             self.retire("a function does not end")
 
@@ -232,8 +233,7 @@ class Worker(asyncio.SubprocessProtocol):
                 self._take(message)
                 count += 1
         except (msgspec.DecodeError, ValueError) as error:
-            self._why = f"was ended: what it sent cannot be read ({error})"
-            self.end()
+            self.end(f"was ended, because what it sent cannot be read ({error})")
         if count > _FLOOD:
             self._pause()
 
@@ -248,10 +248,15 @@ class Worker(asyncio.SubprocessProtocol):
         self._finish_if_over()
 
     def _finish_if_over(self) -> None:
-        """Once it has ended and what it said is read; who else still holds its pipe is not waited for."""
+        """Once it has ended and what it said is read; who else still holds its pipe is not waited for. One that did not
+        even load has said why among its complaints."""
         output = self._transport.get_pipe_transport(1)
-        if self._transport.get_returncode() is not None and (output is None or output.is_closing()):
+        if self._transport.get_returncode() is None or not (output is None or output.is_closing()):
+            return
+        if self._loaded.done() or self._following is None:
             self._finish()
+        else:
+            self._following.add_done_callback(lambda _: self._finish())
 
     def _finish(self) -> None:
         if self.ended.is_set():
