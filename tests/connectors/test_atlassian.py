@@ -133,6 +133,8 @@ async def test_jira_is_narrowed_to_projects(tmp_path: Path):
             ("get_issue", {"issue": "SECRET-1"}),
             ("get_issue", {"issue": "ACMEX-1"}),
             ("create_issue", {"project": "SECRET", "type": "Bug", "summary": "x"}),
+            ("create_issue", {"project": "ACME", "type": "Bug", "summary": "x", "parent": "SECRET-1"}),
+            ("update_issue", {"issue": "ACME-42", "parent": "SECRET-1"}),
         ):
             assert "is not among the projects that are allowed here: ACME" in await served.wrong(name, **given)
         moved = {"project": "ACME", "type": "Bug", "summary": "x", "custom_fields": {"project": {"key": "SECRET"}}}

@@ -84,6 +84,8 @@ async def test_who_may_use_some_objects_reaches_no_others(tmp_path: Path):
     async with serving(tmp_path, Replay([]), connector="hubspot", allow={"objects": ("contacts",)}) as served:
         assert {"search_objects", "list_owners", "create_note"} <= await names(served)
         assert "deals is not among the objects" in await served.wrong("search_objects", type="deals")
+        other = {"type": "contacts", "id": "1", "to_type": "deals"}
+        assert "deals is not among the objects" in await served.wrong("list_associations", **other)
         assert served.replay.seen == []
 
 

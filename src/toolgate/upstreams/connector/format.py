@@ -247,12 +247,14 @@ class Hints(_Value, frozen=True):
 class Constraint(_Value, frozen=True):
     """What an administrator may narrow: the `value` is a template over arguments, and must match one of the globs that
     they give. `also` are further templates: the first counts whose arguments a tool has. Tools that have those of none
-    are then not offered, but for those `exempt`. Of the value only what stands `before` a character counts. What a step
-    binds is judged before anything is written or shown."""
+    are then not offered, but for those `exempt`. `beside` are templates that must match too, where their arguments are
+    given. Of a value only what stands `before` a character counts. What a step binds is judged before anything is
+    written or shown."""
 
     help: Told
     value: str
     also: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     before: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
     ignore_case: bool = False
     exempt: tuple[str, ...] = ()

@@ -113,8 +113,10 @@ def _constraints(connector: Connector) -> Iterator[Finding]:
     names = {tool.name for tool in connector.tools}
     for name, constraint in connector.constraints.items():
         place = ("constraints", name)
-        for number, template in enumerate((constraint.value, *constraint.also)):
-            where = (*place, "also", number - 1) if number else (*place, "value")
+        said: list[tuple[tuple[str | int, ...], str]] = [((*place, "value"), constraint.value)]
+        said += [((*place, "also", number), template) for number, template in enumerate(constraint.also)]
+        said += [((*place, "beside", number), template) for number, template in enumerate(constraint.beside)]
+        for where, template in said:
             wanted = templates.names(template)
             if templates.flaw(template) or not wanted:
                 yield where, "must be a template over arguments, as {owner}/{repo}"

@@ -65,12 +65,14 @@ def judge(
         parts = templates.names(template)
         if not bound and any(part not in values and part in params and params[part].internal for part in parts):
             continue
-        given = {part: str(values.get(part, "")) for part in parts}
-        value = templates.render(template, given)
-        if constraint.before is not None:
-            value = value.partition(constraint.before)[0]
-        if not all(given.values()) or not _matches(constraint, allowed, value):
-            raise Trouble(f"{value[:200]} is not among the {name} that are allowed here: {', '.join(allowed)}")
+        beside = [one for one in constraint.beside if set(templates.names(one)) <= set(values)]
+        for one in (template, *beside):
+            given = {part: str(values.get(part, "")) for part in templates.names(one)}
+            value = templates.render(one, given)
+            if constraint.before is not None:
+                value = value.partition(constraint.before)[0]
+            if not all(given.values()) or not _matches(constraint, allowed, value):
+                raise Trouble(f"{value[:200]} is not among the {name} that are allowed here: {', '.join(allowed)}")
 
 
 def _matches(constraint: Constraint, allowed: tuple[str, ...], value: str) -> bool:

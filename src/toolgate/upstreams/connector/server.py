@@ -28,8 +28,8 @@ from toolgate.upstreams.connector.settings import Settings
 from toolgate.upstreams.connector.trouble import Trouble
 
 _LARGE = 1024 * 1024
-"""Bytes of an answer from which on it is looked through in a thread. Decoding holds the interpreter there too: for less,
-which takes two milliseconds, handing over costs more than it frees."""
+"""Bytes of an answer from which on it is looked through in a thread. Decoding holds the interpreter there too: for what
+is smaller, and takes two milliseconds at most, handing over costs more than it frees."""
 
 _ROWS = "rows"
 
