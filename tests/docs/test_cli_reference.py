@@ -11,7 +11,7 @@ from toolgate.cli.program import load
 from toolgate.cli.table import BRIDGE, COMMANDS
 
 PAGE = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
-FLAG = re.compile(r"`(--?[a-z][a-z-]*)`")
+FLAG = re.compile(r"`(--?[a-z][a-z0-9-]*)`")
 SECTIONS = dict(re.findall(r"^## `toolgate (\w+)`\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 
 
