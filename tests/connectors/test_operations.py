@@ -30,7 +30,10 @@ def operation(verb: str, noun: str) -> dict[str, Any]:
         description=f"{verb.title()}s one {noun} of the account, by its number.",
         group=f"{noun}s",
         hints={"read_only": reads, "destructive": verb == "delete", "idempotent": verb in ("update", "delete")},
-        request={"method": "GET" if reads else "POST", "path": f"/{noun}s/{{number}}"},
+        request={
+            "method": "GET" if reads else "DELETE" if verb == "delete" else "POST",
+            "path": f"/{noun}s/{{number}}",
+        },
         params={
             "number": {"type": "integer", "in": "path", "required": True, "description": f"Number of the {noun}"},
             "state": {"type": "string", "in": "query", "enum": ["open", "closed"]},
@@ -89,6 +92,8 @@ async def test_words_find_operations_and_the_schemas_of_the_best(tmp_path: Path)
         exact = await found(served, "delete_webhook", limit=1)
         assert exact["operations"][0]["operation"] == "delete_webhook"
         assert exact["operations"][0]["read_only"] is False
+        told_otherwise = await found(served, "remove webhook", limit=1)
+        assert told_otherwise["operations"][0]["operation"] == "delete_webhook"
         typo = await found(served, "mrege payment", limit=1)
         assert typo["operations"][0]["operation"] == "merge_payment"
         nothing = await found(served, "zzzzqqqq")

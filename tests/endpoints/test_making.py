@@ -97,6 +97,22 @@ def test_a_pasted_command_that_reads_can_be_repeated_as_it_is():
     }
 
 
+def test_a_body_that_is_a_list():
+    found = made(f"curl -X DELETE {API}/items --json '[{{\"id\": 1}}]'")
+    assert tool(found)["hints"] == {"read_only": False, "destructive": True, "idempotent": True}
+    assert tool(found)["params"] == {
+        "items": {"type": "array", "items": "object", "in": "body", "to": "@", "required": True}
+    }
+
+
+def test_names_that_collide_are_told_apart():
+    words = [f"a-{'very-' * 6}long-name-{end}" for end in ("x", "X", "-x", "x-")]
+    found = made(f"curl '{API}/{{id}}?id=1' --json '{json.dumps(dict.fromkeys(['id', *words], 'v'))}'")
+    names = list(tool(found)["params"])
+    assert names[:3] == ["id", "id_query", "id_body"]
+    assert len(names) == 7
+
+
 def test_what_is_fixed_is_not_the_models():
     text = f'curl {API}/chat --json \'{{"model": "small", "text": "hello"}}\''
     found = made(text, fixed=("model",), parameters=(typed.parameter("text What to say"),))
@@ -177,7 +193,7 @@ REFUSED = [
     ("curl https://$HOST/x", "the host must be said"),
     ("HEAD https://x.example", "HEAD: the method must be one of GET, POST, PUT, PATCH, DELETE"),
     (f"curl -X GET {API} -d '{{}}'", "a GET has no body"),
-    (f"curl {API} --json '[1]'", "a body that is no object"),
+    (f"curl {API} --json '1'", "a body that is neither object nor list"),
     (f"curl {API} --json '{{'", "the body is not JSON"),
     (f"curl {API} --json '{{\"a.b\": 1}}'", "a member of the body has a dot or a number as its name"),
     (f"curl {API} --json '{{\"a\": [[1]]}}'", "a: a list of lists"),

@@ -74,7 +74,10 @@ def of_form(body: str) -> Iterator[Argument]:
 
 
 def of_json(body: Any, path: tuple[str, ...] = ()) -> Iterator[Argument]:
-    """One argument for each member; members of members too, three levels deep."""
+    """One argument for each member; members of members too, three levels deep. A list is one argument."""
+    if isinstance(body, list):
+        yield Argument("body", "@", body, asked="items")
+        return
     for key, value in cast("dict[str, Any]", body).items():
         wire = ".".join((*path, key))
         if isinstance(value, dict) and value and len(path) < _DEEPEST - 1 and _can_be_parts(cast("Any", value)):
@@ -86,8 +89,10 @@ def of_json(body: Any, path: tuple[str, ...] = ()) -> Iterator[Argument]:
 
 
 def flaw_of_json(body: Any) -> str | None:
+    if isinstance(body, list):
+        return None
     if not isinstance(body, dict):
-        return "a body that is no object has no members that could be arguments"
+        return "a body that is neither object nor list has nothing that could be an argument"
     members = cast("dict[str, Any]", body)
     return None if _can_be_parts(members) else "a member of the body has a dot or a number as its name"
 
@@ -131,7 +136,11 @@ def _free(name: str, place: str, taken: Mapping[str, Any]) -> str:
     if name not in taken:
         return name
     other = f"{name[: _LONGEST - 7].rstrip('_')}_{place}"
-    return other if other not in taken else _free(f"{name[: _LONGEST - 10]}_2", place, taken)
+    number = 2
+    while other in taken:
+        other = f"{name[: _LONGEST - 5].rstrip('_')}_{number}"
+        number += 1
+    return other
 
 
 def _param(

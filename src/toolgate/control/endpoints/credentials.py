@@ -21,7 +21,10 @@ _TELLING = _WORDS - {"key", "token", "session", "auth"}
 
 _PLACES = frozenset({"page", "next", "previous", "prev", "continuation", "cursor", "sync", "resume", "start", "count"})
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-_ONCE = frozenset({"idempotency-key", "x-idempotency-key", "sec-websocket-key", "if-match", "if-none-match"})
+_ONCE = frozenset({
+    "idempotency-key", "x-idempotency-key", "sec-websocket-key", "if-match", "if-none-match", "x-request-id",
+    "x-correlation-id", "traceparent", "tracestate",
+})  # fmt: skip
 """Headers of one request alone, which would be wrong in the next."""
 
 _NOISE = frozenset({

@@ -38,6 +38,15 @@ _LINE = 160
 
 _MOST_GROUPS = 20
 
+_MEANT = {
+    "GET": "get read show fetch look list",
+    "POST": "create add new make post",
+    "PUT": "replace update set put",
+    "PATCH": "update change edit modify patch",
+    "DELETE": "delete remove drop destroy",
+}
+"""What people call that which a method does."""
+
 _FINDING: dict[str, Param] = {
     "words": Param(
         "string", "none", "What it shall do, as: list open invoices. The name of an operation finds it, too.",
@@ -197,13 +206,15 @@ def _brief(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _document(connector: Connector, tool: Tool) -> Document:
     shown = {name: param for name, param in connector.params(tool).items() if not param.internal}
     details = " ".join(param.description for param in shown.values() if param.description)
+    last = tool.request or tool.steps[-1].request
+    method = "GET" if tool.hints.read_only else last.method
     texts = (
         (index.NAME, tool.name),
         (index.TITLE, tool.title),
         (index.TAGS, tool.group or ""),
         (index.DESCRIPTION, tool.description),
         (index.PARAMETERS, " ".join(shown)),
-        (index.DETAILS, details),
+        (index.DETAILS, f"{details} {_MEANT[method]}"),
     )
     return Document(tool.name, tool.name, texts)
 
