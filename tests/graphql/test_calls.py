@@ -258,7 +258,8 @@ async def test_constants_are_the_administrators_alone(tmp_path: Path):
     secret = tmp_path / "secret"
     secret.write_text("another-secret-of-ours")
     secret.chmod(0o600)
-    bound = {**OPERATIONS["echo"], "constants": {"text": f"file:{secret}"}}
+    document = "query ($text: String!) { echo(text: $text) }"
+    bound: dict[str, Any] = {"document": document, "constants": {"text": f"file:{secret}"}}
     async with serving(tmp_path, Shop(), operations={"echo": bound}) as served:
         assert (await served.call("echo")).told == {"echo": "***"}
         assert served.shop.bodies[0]["variables"] == {"text": "another-secret-of-ours"}

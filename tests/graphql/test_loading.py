@@ -79,6 +79,11 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
         "constants.r: must be one of LATE, WRONG",
     ),
     (
+        one("query ($n: Int) { orders(first: $n) { nodes { id } } }", operation={"constants": {"n": "env:COUNT"}}),
+        "operations.it",
+        "constants.n: a reference stands for a text",
+    ),
+    (
         one("query ($t: String) { echo(text: $t) }", operation={"variables": {"t": {"pattern": "(?=x)"}}}),
         "operations.it",
         "$t: the pattern is no RE2 pattern",

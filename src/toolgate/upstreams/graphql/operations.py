@@ -217,8 +217,7 @@ def _tool(chosen: Chosen, name: str) -> Prepared:
         except Flaw as flaw:
             raise Flaw(f"${variable}: {flaw}") from None
     for variable, value in one.constants.items():
-        is_reference = isinstance(value, str) and references.find(value) is not None
-        reason = values.flaw(inputs.pop(variable).shape, "" if is_reference else value, f"constants.{variable}")
+        reason = _unbindable(inputs.pop(variable).shape, value, f"constants.{variable}")
         if reason is not None:
             raise Flaw(reason)
     paged = _pages(one, document, inputs)
@@ -235,6 +234,15 @@ def _tool(chosen: Chosen, name: str) -> Prepared:
     body = msgspec.json.encode(said)[:-1] + b',"variables":'
     described = describing.operation(chosen.schema, document)
     return Prepared(name, one, document, described, inputs, dict(one.constants), body, paged)
+
+
+def _unbindable(shape: Shape, value: Any, place: str) -> str | None:
+    """Why this cannot be a constant. What a reference stands for is known when the server is opened: a text."""
+    if not isinstance(value, str) or references.find(value) is None:
+        return values.flaw(shape, value, place)
+    if shape.param is None or shape.param.type == "string":
+        return None
+    return f"{place}: a reference stands for a text, and this is no variable for one"
 
 
 def _pages(one: Operation, document: Document, inputs: Mapping[str, Input]) -> Pages | None:
