@@ -1,12 +1,19 @@
-"""Messages over two byte streams, one line each, by a thread for either direction: pipes cannot be awaited on every
-platform, and a pipe that others hold too must not be made non-blocking. Only the standard library is used here."""
+"""Messages over two byte streams, one line each. Only the standard library is used here.
+
+A descriptor that others hold, too, must not be made non-blocking, and not every kind can be awaited on every platform.
+So there is a thread for either direction that may wait. Where the kernel says that nothing need wait (there is
+something to read, or room for a message), the loop does it itself, which saves the way to the thread and back.
+"""
 
 import asyncio
 import os
+import select
+import socket
+import stat
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 if sys.platform == "win32":
     import msvcrt
@@ -32,7 +39,9 @@ class Lines:
         self._sink = sink
         self._limit = limit
         self._read: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._splitter = _Splitter(limit)
         self._room = threading.Semaphore(_ROOM)
+        self._reading = False
         self._out: deque[bytes] = deque()
         self._changed = threading.Condition()
         self._waiting = 0
@@ -44,13 +53,21 @@ class Lines:
         self._writer = threading.Thread(target=self._write_all, name="toolgate-out", daemon=True)
         for descriptor in (source, sink):
             _binary(descriptor)
-        threading.Thread(target=self._read_all, name="toolgate-in", daemon=True).start()
+        self._send = _sender(sink)
+        self._awaited = _can_be_awaited(source)
+        if self._awaited:
+            self._attend()
+        else:
+            threading.Thread(target=self._read_all, name="toolgate-in", daemon=True).start()
         self._writer.start()
 
     async def next(self) -> bytes | None:
         """The next line without its end; None when there will be no more."""
         line = await self._read.get()
-        self._room.release()
+        if not self._awaited:
+            self._room.release()
+        elif not self._reading and self._read.qsize() < _ROOM // 2:
+            self._attend()
         return line
 
     def end_reading(self) -> None:
@@ -72,13 +89,25 @@ class Lines:
         """One message. Never waits; after the peer went away everything is dropped."""
         if self.lost.is_set():
             return
+        data = line + b"\n"
+        if not self._waiting:  # the thread has nothing to do, so that nothing is overtaken
+            try:
+                sent = self._send(data)
+            except OSError:
+                self._lose()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
         with self._changed:
-            self._out.append(line)
-            self._waiting += len(line) + 1
+            self._out.append(data)
+            self._waiting += len(data)
             self._changed.notify()
 
     async def close(self, seconds: float) -> None:
-        """Writes what waits, for at most so long."""
+        """Writes what waits, for at most so long. Nothing is read any more."""
+        if self._reading:
+            self._pause()
         with self._changed:
             self._ended = True
             self._changed.notify()
@@ -87,29 +116,12 @@ class Lines:
     # On the threads -------------------------------------------------------------------------------------------------
 
     def _read_all(self) -> None:
-        rest = bytearray()
-        skipping = False
-        while True:
-            try:
-                chunk = os.read(self._source, _CHUNK)
-            except OSError:
-                chunk = b""
-            if not chunk:
-                break
-            *lines, tail = chunk.split(b"\n")
-            for line in lines:
-                rest += line
-                whole = TOO_LONG if skipping or len(rest) > self._limit else bytes(rest).rstrip(b"\r")
-                rest.clear()
-                skipping = False
-                if not self._give(whole):
+        while chunk := _chunk(self._source):
+            for line in self._splitter.lines(chunk):
+                if not self._give(line):
                     return
-            rest += tail
-            if len(rest) > self._limit:
-                skipping = True
-                rest.clear()
-        if rest.strip():
-            self._give(bytes(rest))
+        for line in self._splitter.rest():
+            self._give(line)
         self._give(None)
 
     def _give(self, line: bytes | None) -> bool:
@@ -122,7 +134,7 @@ class Lines:
 
     def _write_all(self) -> None:
         while (batch := self._next()) is not None:
-            data = memoryview(b"".join(line + b"\n" for line in batch))
+            data = memoryview(b"".join(batch))
             try:
                 sent = 0
                 while sent < len(data):
@@ -159,6 +171,25 @@ class Lines:
 
     # On the loop ----------------------------------------------------------------------------------------------------
 
+    def _attend(self) -> None:
+        self._reading = True
+        self._loop.add_reader(self._source, self._readable)
+
+    def _pause(self) -> None:
+        self._reading = False
+        self._loop.remove_reader(self._source)
+
+    def _readable(self) -> None:
+        chunk = _chunk(self._source)
+        for line in self._splitter.lines(chunk) if chunk else self._splitter.rest():
+            self._read.put_nowait(line)
+        if not chunk:
+            self._pause()
+            self._awaited = False  # there is nothing more to attend to
+            self._read.put_nowait(None)
+        elif self._read.qsize() >= _ROOM:
+            self._pause()
+
     def _drained(self) -> None:
         self._low.set()
         if self.drained is not None:
@@ -172,6 +203,80 @@ class Lines:
             self._waiting = 0
         self._drained()
         self.end_reading()
+
+
+class _Splitter:
+    """Chunks in, lines without their ends out: TOO_LONG for each that is longer than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()
+        self._skipping = False
+
+    def lines(self, chunk: bytes) -> Iterator[bytes]:
+        *ends, tail = chunk.split(b"\n")
+        for end in ends:
+            self._rest += end
+            too_long = self._skipping or len(self._rest) > self._limit
+            line = TOO_LONG if too_long else bytes(self._rest).rstrip(b"\r")
+            self._rest.clear()
+            self._skipping = False
+            yield line
+        self._rest += tail
+        if len(self._rest) > self._limit:
+            self._skipping = True
+            self._rest.clear()
+
+    def rest(self) -> Iterator[bytes]:
+        """What came after the last end of a line."""
+        if self._rest.strip():
+            yield bytes(self._rest)
+
+
+def _chunk(source: int) -> bytes:
+    """What comes next; empty at the end."""
+    try:
+        return os.read(source, _CHUNK)
+    except OSError:
+        return b""
+
+
+def _can_be_awaited(source: int) -> bool:
+    """Whether the loop can tell when there is something to read: not of files and, on Windows, of nothing."""
+    return sys.platform != "win32" and _kind(source) in (stat.S_IFIFO, stat.S_IFSOCK)
+
+
+def _sender(sink: int) -> Callable[[bytes], int]:
+    """Writes as much as need not wait, and says how much that was. Raises OSError when the peer is gone."""
+    kind = _kind(sink)
+    if sys.platform == "win32" or kind not in (stat.S_IFIFO, stat.S_IFSOCK):
+        return lambda data: 0
+    if kind == stat.S_IFSOCK:
+        peer = socket.socket(fileno=os.dup(sink))
+
+        def send(data: bytes) -> int:
+            try:
+                return peer.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return 0
+
+        return send
+    writable = select.poll()
+    writable.register(sink, select.POLLOUT)
+
+    def write(data: bytes) -> int:
+        if len(data) > select.PIPE_BUF or not writable.poll(0):  # POSIX: so much goes in whole, or not at all
+            return 0
+        return os.write(sink, data)
+
+    return write
+
+
+def _kind(descriptor: int) -> int:
+    try:
+        return stat.S_IFMT(os.fstat(descriptor).st_mode)
+    except OSError:
+        return 0
 
 
 def _binary(descriptor: int) -> None:
