@@ -225,6 +225,9 @@ async def test_addresses_are_judged(shop: str, tmp_path: Path):
                 await served.definitions()
     async with serving(f"localhost:{shop.partition(':')[2]}", tmp_path) as served:
         assert "get_product" in await served.definitions()
+    async with serving(shop, tmp_path, tls=True) as served:
+        with pytest.raises(UpstreamFailed, match="it seems to speak without TLS"):
+            await served.definitions()
     for target in ("shop", "shop:0", "shop:99999", "dns:///shop:443", "unix:/tmp/x:1", "a b:1"):
         with pytest.raises(ValueError, match="target: must be HOST:PORT"):
             grpc.Settings(target)
@@ -250,14 +253,14 @@ async def test_certificates_are_checked_and_either_reflection_will_do(tmp_path: 
             assert (await served.call("get_product", productId="p1"))["title"] == "Lamp"
             probe = out("server/discover", {}, modern())
             assert json.loads((await served.upstream.call(probe, Ear())).body) == {"resultType": "complete"}
-        for target, members in (
-            (named, {"tls": True, "ca_file": str(files["other"])}),
-            (named, {"tls": True}),
-            (named, {"tls": False}),
-            (launched.url, trusted),
+        for target, members, told in (
+            (named, {"tls": True, "ca_file": str(files["other"])}, "name its authority as `ca_file`"),
+            (named, {"tls": True}, "name its authority as `ca_file`"),
+            (named, {"tls": False}, "is not available"),
+            (launched.url, trusted, "is not available"),
         ):
             async with serving(target, tmp_path, spec(kind="grpc", timeout=5), **members) as served:
-                with pytest.raises(UpstreamFailed, match="is not available"):
+                with pytest.raises(UpstreamFailed, match=told):
                     await served.definitions()
 
 

@@ -19,6 +19,12 @@ _HINTS = {
     "DEADLINE_EXCEEDED": "it took too long: ask for less, or try again later",
     "CANCELLED": "the server broke the call off: try again later",
 }
+_TLS = {
+    "WRONG_VERSION_NUMBER": "it seems to speak without TLS: set `tls: false` (--plaintext)",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted: name its authority as `ca_file`",
+}
+"""What the library says of a connection that fails, and what to do."""
+
 _WITHIN = ("UNKNOWN", "INTERNAL", "DATA_LOSS")
 """Failures inside the server: what they say is for its makers."""
 
@@ -36,7 +42,8 @@ def refusal(status: str, details: str, server: str) -> Trouble | UpstreamFailed:
     """What a call that ended with this status (`NOT_FOUND`) means."""
     said = redacted(printable(" ".join(details.split())))[:_LONGEST_MESSAGE].rstrip(".")
     if status == "UNAVAILABLE":
-        return UpstreamFailed(f"server {server!r} is not available: {said or 'no reason given'}", reached=False)
+        hint = next((f"; {told}" for sign, told in _TLS.items() if sign in details), "")
+        return UpstreamFailed(f"server {server!r} is not available: {said or 'no reason given'}{hint}", reached=False)
     if status in _WITHIN:
         return Trouble(f"{status.lower()}: the server failed; it is not the arguments: try again later", status)
     hint = _HINTS.get(status, "try again later")
