@@ -1,4 +1,5 @@
-"""Changes to directories: a file is there whole, old or new, at every moment, also when the power goes."""
+"""Changes to directories. At every moment there is the whole old file or the whole new one, also when the power goes; a
+file that nothing was there before reaches the disk when the system takes it there, as with other programs."""
 
 import errno
 import os
@@ -17,6 +18,8 @@ from toolgate.upstreams.filesystem.places import Place
 from toolgate.upstreams.filesystem.syscalls import rename_new
 
 TRASH = ".toolgate-trash"
+
+_to_disk = getattr(os, "fdatasync", os.fsync)
 
 _STALE_SECONDS = 3600.0
 _MOST_SWEPT = 512
@@ -141,7 +144,8 @@ class Writer:
             self._files.look(place)
 
     def _put(self, parent: int, place: Place, data: bytes, before: os.stat_result | None, *, new: bool) -> None:
-        """The new content under a name of its own, on the disk, and then under the file's. Raises OSError."""
+        """The new content under a name of its own, and then under the file's; on the disk first where it replaces what
+        must not be lost. Raises OSError."""
         temporary = f".toolgate-{secrets.token_hex(8)}.tmp"
         mode = 0o666 if before is None else 0o600
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | O_NOFOLLOW | O_CLOEXEC
@@ -151,7 +155,7 @@ class Writer:
                 _write_all(descriptor, data)
                 if before is not None:
                     _keep(descriptor, before)
-                os.fsync(descriptor)
+                    _to_disk(descriptor)
             finally:
                 os.close(descriptor)
             if new:
