@@ -132,6 +132,16 @@ async def test_what_does_not_fit_is_told_as_of_a_tool(tmp_path: Path):
     assert served.replay.seen == []
 
 
+async def test_a_credential_can_be_tried_by_its_operation(tmp_path: Path):
+    made = billing()
+    made["auth"][0]["test"] = "get_event"
+    async with serving(tmp_path, Replay([]), definition=made) as served:
+        served.replay.plays.append(Play(200, {"no": 1}))
+        assert (await served.call("get_event", number=1)).told == {"no": 1}
+        names = [offer.name for offer in (await served.upstream.discover(ALL)).offers]
+    assert "get_event" not in names
+
+
 async def test_what_an_administrator_leaves_is_all_there_is(tmp_path: Path):
     members = {"definition": billing(), "read_only": True, "tools": ["get_*"], "allow": {"numbers": ["7"]}}
     async with serving(tmp_path, Replay([]), **members) as served:

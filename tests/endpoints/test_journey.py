@@ -181,6 +181,8 @@ async def test_grants_allow_single_operations_of_a_large_api(office: Office, mod
             for operation in ("get_invoice", "create_invoice"):
                 call = {"operation": operation, "arguments": {"number": 1}}
                 assert not (await client.call_tool("call_operation", call)).is_error
+            with pytest.raises(Exception, match=r"get_event.*(unknown|not known)|(unknown|no) tool.*get_event"):
+                await client.call_tool("get_event", {"number": 1})
             for operation in ("delete_invoice", "create_coupon", " get_invoice"):
                 with pytest.raises(Exception, match=r"depends on the call \(its arguments.*see the grants reading-"):
                     await client.call_tool("call_operation", {"operation": operation, "arguments": {"number": 1}})
@@ -192,8 +194,10 @@ async def test_grants_allow_single_operations_of_a_large_api(office: Office, mod
 
 async def _billing(office: Office, name: str, url: str) -> None:
     """Pia may find everything, and call what reads, and `create_invoice`."""
+    made = billing()
+    made["auth"][0]["test"] = "get_event"
     settings = {
-        "definition": billing(), "token": "store:billing", "private": True, "variables": {"base_url": url},
+        "definition": made, "token": "store:billing", "private": True, "variables": {"base_url": url},
     }  # fmt: skip
     server = Server(name=name, kind="connector", settings=json.loads(json.dumps(settings)), state=ServerState.LIVE)
     reads = Condition(argument="operation", prefix="get_")

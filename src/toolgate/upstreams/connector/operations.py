@@ -61,12 +61,16 @@ _CALLING: dict[str, Param] = {
 
 
 class SearchServer:
-    """The two tools over the operations that `inner` has as tools. The index is made here: open it in a thread."""
+    """The two tools over the operations that `inner` has as tools. The index is made here: open it in a thread.
+
+    The operations that try a credential can be called by their own names, too: so one is tried before its server is
+    registered. No list has them, so no client reaches them."""
 
     def __init__(self, product: Product, inner: ConnectorServer) -> None:
         connector = product.connector
         self._inner = inner
         self._title = connector.title
+        self._tests = frozenset(auth.test for auth in connector.auth)
         self._scrub: Scrub = product.scrub
         self._most = product.settings.result_bytes
         self._operations = {tool.name: tool for tool in narrowing.offered(connector, product.settings)}
@@ -82,6 +86,8 @@ class SearchServer:
 
     async def call(self, out: Outbound, caller: Caller, /) -> Result:
         name = jsonrpc.text(out.params.get("name")) or ""
+        if name in self._tests:
+            return await self._inner.call(out, caller)
         if out.method != "tools/call" or name not in (FIND, CALL):
             raise UpstreamError(INVALID_PARAMS, f"unknown tool: {name[:100]}")
         try:
