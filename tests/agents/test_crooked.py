@@ -149,6 +149,7 @@ async def test_answers_that_are_none(agent: Crooked, tmp_path: Path):
             ({"task": {"status": 7}}, "something that is not A2A"),
             ({"task": long}, "something that is not A2A"),
             ({"what": 1}, "something that is not A2A"),
+            ({"artifactUpdate": {"artifact": {"artifactId": "a", "parts": []}}}, "ended without an answer"),
             (Says(events=[]), "with a stream of events"),
             (Says(status=500, body=b"secret stack trace"), "with HTTP 500"),
             ({"task": task(DONE, "x" * LARGE)}, f"{LARGE} bytes"),
@@ -203,7 +204,7 @@ async def test_floods_end_and_silence_ends(agent: Crooked, tmp_path: Path):
         stopped = await served.call("work", message="x")
         assert (stopped.texts[0], stopped.told["state"]) == ("on it", "working")
         agent.answer = lambda asked: Says(events=[])
-        with pytest.raises(UpstreamFailed, match="ended its stream without an answer"):
+        with pytest.raises(UpstreamFailed, match="ended without an answer"):
             await served.call("work", message="x")
 
 
@@ -212,7 +213,11 @@ async def test_a_stream_that_breaks_off_is_followed_by_asking(agent: Crooked, tm
     agent.answer = lambda asked: next(said)
     async with serving(agent.url, tmp_path) as served:
         assert (await served.call("work", message="x")).texts[0] == "done"
-    assert agent.methods() == ["SendStreamingMessage", "GetTask", "GetTask"]
+        assert agent.methods() == ["SendStreamingMessage", "GetTask", "GetTask"]
+        agent.answer = lambda asked: (
+            Says(events=[update(WORKING)]) if "Send" in asked.call["method"] else error(asked, -32001, "gone")
+        )
+        assert "begin anew, without `task`" in await served.wrong("work", message="x")
 
 
 async def test_an_agent_without_the_streams_that_its_card_promises(agent: Crooked, tmp_path: Path):

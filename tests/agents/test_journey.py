@@ -34,14 +34,14 @@ def gateway(agent: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[G
 async def test_an_agent_behind_keys(gateway: Gateway, mode: str):
     heard: list[str] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         heard.append(message or "")
 
     url, keys = gateway.endpoint("streams"), gateway.keys
     async with asyncio.timeout(3 * BOUND), sdk(url, keys["ann"], mode) as ann, sdk(url, keys["bob"], mode) as bob:
         tools = [tool.name for tool in (await ann.list_tools()).tools]
         assert tools == ["cancel_task", "get_task", "plan_trip", "skill_get_task"]
-        report: Any = await ann.call_tool("plan_trip", {"message": "report"}, progress_callback=progress)
+        report: Any = await ann.call_tool("plan_trip", {"message": "report"}, progress_callback=hear)
         assert report.structured_content["text"] == "Sales rose by 7 %."
         assert "thinking" in heard
         asking: Any = await ann.call_tool("plan_trip", {"message": "ask"})

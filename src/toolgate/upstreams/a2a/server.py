@@ -47,9 +47,10 @@ _MOST_FAILURES = 4
 """Looks in a row that may fail."""
 
 _UNSUPPORTED = (METHOD_NOT_FOUND, -32004)
+_NO_SUCH_TASK = -32001
 
 _HINTS = {
-    -32001: "the agent does not know this task (any more): begin anew, without `task`",
+    _NO_SUCH_TASK: "the agent does not know this task (any more): begin anew, without `task`",
     -32002: "the task has ended already: see get_task",
     -32004: "the agent does not do this; to a task that has ended nothing can be said: begin anew with `context`",
     -32005: "the agent does not take this kind of input: leave `data` out, or say it in words",
@@ -181,13 +182,13 @@ class A2aServer:
         except Broken:
             if not followed.task:
                 raise
-        if not followed.task:
-            raise UpstreamFailed(f"server {self._spec.name!r}: the agent ended its stream without an answer")
         return True
 
     async def _polled(self, agent: Agent, followed: Followed, steps: "_Steps", grant: Grant) -> None:
         """Looks at the task until it is settled; whoever calls bounds how long. An agent that is busy or away for some
         looks leaves the task as it was: its handle must not be lost."""
+        if not followed.task and not followed.is_settled:
+            raise UpstreamFailed(f"server {self._spec.name!r}: the agent ended without an answer")
         pauses = itertools.chain(_PAUSES, itertools.repeat(_PAUSES[-1]))
         failures = 0
         while not followed.is_settled and failures < _MOST_FAILURES:
@@ -196,7 +197,9 @@ class A2aServer:
             try:
                 steps.take(followed, await agent.link.ask(agent.form.get, params, grant, idempotent=True))
                 failures = 0
-            except (Trouble, UpstreamFailed) as failure:
+            except (AgentError, Trouble, UpstreamFailed) as failure:
+                if isinstance(failure, AgentError) and failure.code == _NO_SUCH_TASK:
+                    raise
                 failures += 1
                 logger.info("server %s: a task could not be looked at: %s", self._spec.name, failure)
 
