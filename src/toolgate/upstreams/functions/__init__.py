@@ -57,7 +57,7 @@ def _program(spec: ServerSpec, settings: Settings, toolbox: Toolbox) -> Program:
     path = Path(os.path.abspath(settings.path))
     # Not resolved: the link to an interpreter in a virtual environment is what makes it that environment's.
     python = sys.executable if settings.python is None else settings.python
-    if os.sep in python:
+    if "/" in python or os.sep in python:
         python = os.path.normpath(path.parent / Path(python).expanduser())
     memory = 0 if settings.memory_mb is None else settings.memory_mb * 2**20
     return Program(
