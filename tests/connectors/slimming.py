@@ -82,16 +82,16 @@ def _renamed(value: Any, number: int, waiting: list[tuple[str, str]]) -> Any:
 def operation(document: Mapping[str, Any], method: str, path: str) -> tuple[str, dict[str, Any]] | None:
     """The operation that a request is for, with the parameters of its path, and the path as the document has it: there,
     a placeholder is one segment. None where there is none."""
-    for rest in ("[^/]+", ".+"):
+    for rest in ("[^/]+", ".+?"):
         for known, item in sorted(document["paths"].items(), key=lambda one: -len(shape(one[0]))):
             if method.lower() not in item:
                 continue
             *before, last = map(re.escape, _PLACEHOLDER.split(known.rstrip("/")))
-            pattern = "[^/]+".join([*before, last]) + "/?" if last else "[^/]+".join(before) + f"({rest})"
-            found = re.fullmatch(pattern, path)
+            pattern = "[^/]+".join([*before, last]) if last else "[^/]+".join(before) + f"(?P<rest>{rest})"
+            found = re.fullmatch(pattern + "/?", path)
             if found is not None:
-                tail = "" if last else found[1]
-                whole = path[: len(path) - len(tail)] + tail.replace("/", "%2F")
+                start, end = (len(path),) * 2 if last else found.span("rest")
+                whole = path[:start] + path[start:end].replace("/", "%2F") + path[end:]
                 here = item[method.lower()]
                 return whole, {**here, "parameters": [*item.get("parameters", []), *here.get("parameters", [])]}
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.connectors.samples import paged, shop, tool, written
 from tests.connectors.serving import Serving, serving
 from toolgate.model.errors import ConfigError
 from toolgate.upstreams.connector import lookups, reading
+from toolgate.upstreams.connector.format import Lookup
 
 looked_up = pytest.mark.promise("connectors.lookups")
 LOOKUP: dict[str, Any] = {
@@ -121,6 +123,38 @@ async def test_what_one_server_knows_no_other_does(tmp_path: Path):
     async with serving(tmp_path, first, path=folder) as one, serving(tmp_path, second, path=folder) as other:
         assert await names(one) == ["name of U1"]
         assert await names(other) == [None]
+
+
+class Watch:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.moment = 0.0
+
+    def now(self) -> float:
+        return self.moment
+
+    def monotonic(self) -> float:
+        return self.moment
+
+
+@looked_up
+async def test_a_name_is_kept_for_its_time_and_asked_for_again_after_it(tmp_path: Path):
+    asked: list[str] = []
+
+    async def ask(lookup: Lookup, id_: str, deadline: float) -> Any:
+        asked.append(id_)
+        return None if id_ == "U2" else "Ada"
+
+    connector = reading.read(product(tmp_path, seconds=600))
+    watch, deadline = Watch(), time.perf_counter() + 60
+    known = lookups.Lookups(connector.lookups, ask, watch)
+    for moment, wanted in ((0, ["U1", "U2"]), (59, []), (60, ["U2"]), (599, ["U2"]), (600, ["U1"])):
+        watch.moment = moment
+        found = await known.put(connector.tools[0], [message("U1"), message("U2")], deadline)
+        assert [row["name"] for row in found] == ["Ada", None]
+        assert asked == wanted, moment
+        asked.clear()
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,10 @@ def test_the_last_placeholder_may_stand_for_several_segments():
 
 
 def test_a_request_finds_its_operation_and_the_parameters_that_it_may_have():
-    found = operation(document(), "GET", "/things/7")
+    found = operation(document(), "GET", "/things/7/")
     assert found is not None
+    assert found[0] == "/things/7/"
+    assert operation(document(), "GET", "/things/7") is not None
     assert sorted(query_names(document(), found[1])) == ["page", "x"]
     assert operation(document(), "DELETE", "/things/7") is None
     assert operation(document(), "GET", "/things") is None

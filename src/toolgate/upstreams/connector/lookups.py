@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import msgspec
 
+from toolgate.ports import Clock
 from toolgate.rules import patterns
 from toolgate.rules.redaction import printable
 from toolgate.upstreams.connector import templates
@@ -37,7 +38,7 @@ Ask = Callable[[Lookup, str, float], Awaitable[Any]]
 
 
 class Kept(msgspec.Struct):
-    """What one lookup knows. `texts` holds what an id stands for, and until when (`time.monotonic`)."""
+    """What one lookup knows. `texts` holds what an id stands for, and until when, as `Clock.monotonic`."""
 
     texts: dict[str, tuple[str | None, float]]
     rest_until: float = 0.0
@@ -46,9 +47,10 @@ class Kept(msgspec.Struct):
 class Lookups:
     """Those of one server."""
 
-    def __init__(self, lookups: Mapping[str, Lookup], ask: Ask) -> None:
+    def __init__(self, lookups: Mapping[str, Lookup], ask: Ask, clock: Clock) -> None:
         self._lookups = lookups
         self._ask = ask
+        self._clock = clock
         self._kept = {name: Kept({}) for name in lookups}
 
     async def put(self, tool: Tool, found: Any, deadline: float) -> Any:
@@ -62,7 +64,7 @@ class Lookups:
         return found
 
     async def _known(self, name: str, lookup: Lookup, ids: Collection[str], deadline: float) -> dict[str, str]:
-        kept, now = self._kept[name], time.monotonic()
+        kept, now = self._kept[name], self._clock.monotonic()
         missing = [one for one in ids if one not in kept.texts or kept.texts[one][1] <= now]
         asked = missing[: lookup.most] if kept.rest_until <= now else []
         until = min(deadline, time.perf_counter() + SECONDS)

@@ -65,7 +65,7 @@ class ConnectorServer:
         self._product = product
         self._connector = connector = product.connector
         self._announcements = Announcements()
-        self._lookups = Lookups(connector.lookups, self._look_up)
+        self._lookups = Lookups(connector.lookups, self._look_up, product.clock)
         self._tools = {
             tool.name: Prepared(tool, _set(connector.params(tool), product.variables), connector.paging(tool))
             for tool in narrowing.offered(connector, product.settings)
