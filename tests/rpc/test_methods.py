@@ -160,6 +160,8 @@ async def test_a_status_is_told_as_what_to_do(shop: str, tmp_path: Path):
             (2, "fail: unknown: the server failed; it is not the arguments: try again later"),
         ):
             assert (await served.wrong("fail", code=code, message="bad id.")).startswith(told)
+        told = await served.wrong("fail", code=3, message="bad product", detailed=True)
+        assert told == "fail: invalid_argument: bad product; cents: must not be negative; check the arguments"
         with pytest.raises(UpstreamFailed, match="is not available: going down"):
             await served.wrong("fail", code=14, message="going down")
         assert await served.call("now")

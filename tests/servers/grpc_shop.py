@@ -15,6 +15,7 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2, struct_pb2, timestamp_pb2
+from google.rpc import error_details_pb2, status_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -52,7 +53,11 @@ class Catalog(services.CatalogServicer):
 
     async def Fail(self, request: Any, context: Any) -> Any:
         code = next(code for code in grpc.StatusCode if code.value[0] == request.code)
-        await context.abort(code, request.message)
+        broken = error_details_pb2.BadRequest.FieldViolation(field="cents", description="must not be negative")
+        told = status_pb2.Status(code=request.code, message=request.message)
+        told.details.add().Pack(error_details_pb2.BadRequest(field_violations=[broken]))
+        more = (("grpc-status-details-bin", told.SerializeToString()),) if request.detailed else ()
+        await context.abort(code, request.message, more)
 
     async def Wait(self, request: Any, context: Any) -> Any:
         self.waited.append("began")

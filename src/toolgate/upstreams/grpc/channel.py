@@ -12,7 +12,7 @@ import msgspec
 
 from toolgate.model.errors import UpstreamFailed
 from toolgate.rules.addresses import refusal as judged
-from toolgate.upstreams.grpc import trouble
+from toolgate.upstreams.grpc import details, trouble
 from toolgate.upstreams.grpc.library import grpc
 
 CONNECT_TIMEOUT = 10.0
@@ -63,7 +63,8 @@ class Channel:
         if lost and channel is self._channel and error.code() is grpc.StatusCode.UNAVAILABLE:
             self._channel = None
             self._close(channel)
-        return trouble.refusal(error.code().name, error.details() or "", self._target.server)
+        told = "; ".join(filter(None, (error.details(), details.violations(error))))
+        return trouble.refusal(error.code().name, told, self._target.server)
 
     async def opened(self) -> Any:
         """Raises UpstreamFailed."""

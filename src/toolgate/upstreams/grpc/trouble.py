@@ -3,7 +3,7 @@
 from toolgate.model.errors import UpstreamFailed
 from toolgate.rules.redaction import printable, redacted
 
-_LONGEST_MESSAGE = 300
+_LONGEST_MESSAGE = 600
 
 _HINTS = {
     "INVALID_ARGUMENT": "check the arguments",
