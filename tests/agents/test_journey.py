@@ -12,6 +12,8 @@ from tests.agents.serving import SECRET
 from tests.journeys.clients import sdk
 from tests.ports.speaking import BOUND
 from tests.running import ALL, Gateway, toolgate
+from toolgate.protocol.sealed import derived_key
+from toolgate.upstreams.a2a.handles import Handles
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,9 @@ async def test_an_agent_behind_keys(gateway: Gateway, mode: str):
         assert "thinking" in heard
         asking: Any = await ann.call_tool("plan_trip", {"message": "ask"})
         task = asking.structured_content["task"]
+        # The key is of the data directory: a restart and every replica have it.
+        key = derived_key((gateway.data / "sealing.key").read_bytes(), "a2a/streams")
+        assert Handles(key).opened("task", task, "key:ann") is not None
         others: Any = await bob.call_tool("plan_trip", {"message": "Oslo", "task": task})
         assert others.is_error
         answered: Any = await ann.call_tool("plan_trip", {"message": "Oslo", "task": task})
