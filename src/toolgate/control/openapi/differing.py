@@ -60,7 +60,9 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[st
         if name not in new:
             yield f"argument {name} is gone"
     for name, param in new.items():
-        if name not in old:
+        if name not in old and mapping(param).get("internal"):
+            yield f"{name} is always sent: {_shown(mapping(param).get('default'))}"
+        elif name not in old:
             yield f"argument {name} is new ({mapping(param).get('type')}{_must(param)})"
         else:
             yield from _argument(name, mapping(old[name]), mapping(param))
