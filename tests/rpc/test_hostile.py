@@ -97,7 +97,7 @@ PADDED = file("x.proto", *GOOD, message("Pad", ("x" * (LARGE * 2 // 3), "")))
     ("files", "services", "reason"),
     [
         ([b"\xff\xff\xff"], None, "in no way that can be read"),
-        ([], None, "names a service that it does not describe"),
+        ([], None, "describes none of the services that it names"),
         ([file()], None, "'x.proto' is wrong"),
         ([using("y.proto")], None, "does not describe 'y.proto', which it uses"),
         (
@@ -107,7 +107,7 @@ PADDED = file("x.proto", *GOOD, message("Pad", ("x" * (LARGE * 2 // 3), "")))
         ),
         ([PADDED], ["x.X", "x.Y"], "describes more than can be taken"),
         ([using()], [f"s{n}" for n in range(501)], "has 501 services, more than 500"),
-        ([using()], ["x.X", "x.Y"], "names a service that it does not describe"),
+        ([using()], ["x.Y"], "describes none of the services that it names"),
     ],
 )
 async def test_descriptions_that_are_wrong(files: list[bytes], services: list[str] | None, reason: str, tmp_path: Path):
@@ -119,6 +119,15 @@ async def test_descriptions_that_are_wrong(files: list[bytes], services: list[st
         with pytest.raises(UpstreamFailed) as caught:
             await served.definitions()
     assert reason in caught.value.message
+
+
+async def test_a_service_that_is_not_described_is_passed_over(tmp_path: Path):
+    good = [file("x.proto", *GOOD)]
+    async with (
+        describing(lambda name: good, ["x.Y", "x.X"]) as target,
+        serving(target, tmp_path, methods=("*",)) as served,
+    ):
+        assert list(await served.definitions()) == ["do"]
 
 
 async def test_types_that_would_grow_without_end_do_not(tmp_path: Path):

@@ -5,6 +5,7 @@ are bounded, and protobuf's own types are our own copies.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,8 @@ from toolgate.model.errors import UpstreamFailed
 from toolgate.upstreams.grpc.channel import Channel
 from toolgate.upstreams.grpc.library import descriptors, factory, json_format, messages, pools, well_known
 from toolgate.upstreams.grpc.trouble import Trouble
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 25.0
 """How long a server may take to describe itself."""
@@ -34,6 +37,10 @@ class Described(msgspec.Struct, frozen=True):
 
 class _Missing(Exception):
     """The server has no reflection of this version."""
+
+
+class _Undescribed(Exception):
+    """The server has no answer to this question."""
 
 
 def _field(name: str, number: int, kind: str, of: str = "", *, many: bool = False) -> dict[str, Any]:
@@ -108,7 +115,10 @@ class Reflection:
         )
 
     async def _named(self, path: str) -> list[str]:
-        answer = await self._asked(path, list_services="*")
+        try:
+            answer = await self._asked(path, list_services="*")
+        except _Undescribed:
+            raise UpstreamFailed(f"server {self._server!r} does not say which services it has") from None
         names = [service.name for service in answer.list_services_response.service]
         if len(names) > _MOST_SERVICES:
             raise UpstreamFailed(f"server {self._server!r} has {len(names)} services, more than {_MOST_SERVICES}")
@@ -118,20 +128,27 @@ class Reflection:
         names = await self._named(path)
         files = _Files(self._server, self._most)
         for name in names:
-            answer = await self._asked(path, file_containing_symbol=name)
-            files.add(answer.file_descriptor_response.file_descriptor_proto)
+            with suppress(_Undescribed):
+                answer = await self._asked(path, file_containing_symbol=name)
+                files.add(answer.file_descriptor_response.file_descriptor_proto)
         while missing := files.missing():
             before = len(files)
             for name in missing:
-                answer = await self._asked(path, file_by_filename=name)
-                files.add(answer.file_descriptor_response.file_descriptor_proto)
+                with suppress(_Undescribed):
+                    answer = await self._asked(path, file_by_filename=name)
+                    files.add(answer.file_descriptor_response.file_descriptor_proto)
             if len(files) == before:
                 raise UpstreamFailed(f"server {self._server!r} does not describe {missing[0][:100]!r}, which it uses")
         pool = files.pool()
-        try:
-            return Described(pool, {name: pool.FindServiceByName(name) for name in names})
-        except KeyError:
-            raise UpstreamFailed(f"server {self._server!r} names a service that it does not describe") from None
+        services: dict[str, Any] = {}
+        for name in names:
+            try:
+                services[name] = pool.FindServiceByName(name)
+            except KeyError:
+                logger.info("server %s names the service %s, and does not describe it", self._server, name[:100])
+        if names and not services:
+            raise UpstreamFailed(f"server {self._server!r} describes none of the services that it names")
+        return Described(pool, services)
 
     async def _asked(self, path: str, **question: str) -> Any:
         """One question. The method is a stream in both directions; a call with one message and one answer is a stream,
@@ -146,7 +163,7 @@ class Reflection:
                 raise _Missing from None
             raise
         if answer.HasField("error_response"):
-            raise Trouble(f"the server does not describe {next(iter(question.values()))[:100]}")
+            raise _Undescribed
         return answer
 
 
