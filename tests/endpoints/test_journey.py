@@ -21,7 +21,6 @@ from toolgate.client.administration import Administration
 from toolgate.client.place import Place
 from toolgate.model.declared import Condition
 from toolgate.model.entities import Grant, Key, Secret, Server, ServerState, User
-from toolgate.upstreams.connector import reading
 
 SECRET = "made-up-0123456789-secret"
 SECONDS = 20.0
@@ -143,27 +142,6 @@ async def test_what_cannot_be_registered_leaves_no_secret(office: Office):
     assert not {"lost", "denied"} & await office.names(Server)
     assert not {"lost-token", "denied-token"} & await office.names(Secret)
     assert SECRET not in refused.err + denied.err
-
-
-@pytest.mark.promise("endpoints.secrets")
-async def test_a_secret_on_the_command_line_is_warned_of_and_stays_out_of_files(office: Office):
-    command = pasted("https://api.example.com")
-    said = await office.adds("typed", "--curl", command, "--draft", "--credential", "token=env:REPORTS_KEY")
-    assert "the command line held a secret: it stands in the history of your shell" in said.err
-    shown = await office.adds("dry", "--curl", "-", "--dry-run", typed=command)
-    assert "the secret token would be stored, and be named store:dry-token" in shown.err
-    assert "X-Api-Key: '{token}'" in shown.out
-    written = await office.adds("offline", "--curl", "-", "--write", "connectors", typed=command)
-    assert written.code == 0, written.err
-    assert "kind: connector" in written.out
-    folder = office.terminal.folder / "connectors" / "offline"
-    assert reading.read(folder).tools[0].name == "create_reports"
-    once_more = await office.adds("offline", "--curl", "-", "--write", "connectors", typed=command)
-    assert "is there already, and is left as it is" in once_more.err
-    texts = [one.out + one.err for one in (said, shown, written, once_more)]
-    assert not any(SECRET in text for text in texts)
-    assert holding(office.terminal.folder, SECRET) == []
-    assert not {"dry", "offline"} & await office.names(Server)
 
 
 @pytest.mark.promise("endpoints.operations")

@@ -160,6 +160,16 @@ def test_a_secret_leaves_a_template_behind(options: str, headers: dict[str, str]
 
 
 @pytest.mark.promise("endpoints.secrets")
+def test_what_documentation_has_in_the_place_of_a_secret_is_none():
+    for value in ("YOUR_API_KEY", "<token>", "{token}", "sk-xxxxxxxx", "abc...", "API_KEY", "my-token", "[key]"):
+        (one,) = made(f"curl {API}/items -H 'Authorization: Bearer {value}'").found
+        assert one.is_placeholder, value
+    for value in (SECRET, PERSONAL, "hunter2", "tokenizer-5", "key-0123"):
+        (one,) = made(f"curl {API}/items -H 'Authorization: Bearer {value}'").found
+        assert not one.is_placeholder, value
+
+
+@pytest.mark.promise("endpoints.secrets")
 @pytest.mark.parametrize("options", [f"-u me:{SECRET}", f"-H 'Authorization: Basic {basic(f'me:{SECRET}')}'"])
 def test_a_user_and_a_password(options: str):
     one = made(f"curl {API}/items {options}")

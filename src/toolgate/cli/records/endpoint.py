@@ -104,6 +104,7 @@ def add_endpoint(app: typer.Typer, tell: Tell) -> None:
             say("note: --about says what the tool does; models choose by it")
         wanted = _Wanted(name, made, _named(made.found, credential or []))
         _judge(wanted)
+        _judge_placeholders(wanted)
         _warn(wanted, typed_in=curl not in (None, _STDIN) or bool(header))
         if dry_run or write is not None:
             _show(wanted, write, output)
@@ -182,6 +183,14 @@ def _judge(wanted: _Wanted) -> None:
     found = extensions.kinds().validate("connector", wanted.settings())
     if found:
         raise ConfigError(tuple(f"{path}: {reason}" for path, reason in found))
+
+
+def _judge_placeholders(wanted: _Wanted) -> None:
+    """Raises ConfigError: what a page of documentation has in the place of a secret is not stored as one."""
+    for one in wanted.to_store():
+        if one.is_placeholder:
+            step = f"put it there, or give it by reference: --credential {one.field}=env:NAME"
+            raise ConfigError((f"{one.field}: the secret is left open, as documentation has it: {step}",))
 
 
 def _show(wanted: _Wanted, write: Path | None, output: Form) -> None:

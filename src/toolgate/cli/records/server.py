@@ -63,7 +63,7 @@ def add(  # noqa: PLR0913, PLR0917 - one parameter for each option
     data_dir: DataDirOption = None,
 ) -> None:
     """Registers a server: live if you may publish it and it can be reached, else a draft. The gateway connects to it
-    first, and says what it offers and what is wrong with that."""
+    first, and says what it offers and what is wrong with that. `add-endpoint` adds one endpoint of an API."""
     more = fields.read(Server, given or [])
     named = (url, command, python, functions, a2a, graphql)
     service, imported = server_grpc.taken(grpc, plaintext, imported, header, others=named)

@@ -36,6 +36,11 @@ _NOISE = frozenset({
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9-]{0,19}) +(?P<prefix>[A-Za-z_-]{1,20}=)?(?P<secret>\S+)")
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)\}|(?P<plain>[A-Za-z_]\w*))")
 _RANDOM = re.compile(r"[A-Za-z0-9_\-+/]{20,}={0,2}")
+_PLACEHOLDER = re.compile(
+    r"[<\[{(].*[>\]})]|.*(?:\byour[_ -]|xxxx|\.\.\.|\*\*\*).*"
+    r"|(?:my[_ -]?)?(?:api[_ -]?)?(?:access[_ -]?)?(?:token|key|secret|password)",
+    re.IGNORECASE,
+)
 _FIELD = re.compile(r"[^a-z0-9]+")
 
 
@@ -53,6 +58,11 @@ class Found(msgspec.Struct, frozen=True):
     @property
     def is_reference(self) -> bool:
         return references.find(self.value) is not None
+
+    @property
+    def is_placeholder(self) -> bool:
+        """Whether it is what documentation has in its place: `YOUR_API_KEY`, `<token>`."""
+        return _PLACEHOLDER.fullmatch(self.value) is not None
 
 
 class Shown(msgspec.Struct, frozen=True):

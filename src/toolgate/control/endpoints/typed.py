@@ -20,7 +20,7 @@ def sample(endpoint: str, headers: Sequence[str]) -> Sample:
     found = _ENDPOINT.fullmatch(endpoint.strip())
     if found is None:
         raise ConfigError(
-            ("--endpoint: expected a method and a URL, as: GET https://api.example.com/v1/weather/{city}",)
+            ("the endpoint: expected a method and a URL, as: GET https://api.example.com/v1/weather/{city}",)
         )
     pairs: list[tuple[str, str]] = []
     for text in headers:
