@@ -139,7 +139,8 @@ def _up(line: Line) -> dict[str, bool]:
 def _transport(line: Line, server: str) -> Any:
     opened = line.catalog.opened.get(server)
     kind = "" if opened is None else opened.spec.kind
-    return {"stdio": "pipe", "functions": "pipe", "echo": "", "python": "", "filesystem": ""}.get(kind, "tcp" if kind else "")
+    transports = {"stdio": "pipe", "functions": "pipe", "echo": "", "python": "", "filesystem": ""}
+    return transports.get(kind, "tcp" if kind else "")
 
 
 def _followers(file: Alone | Gathering, line: Line, problems: dict[str, str]) -> list["asyncio.Task[None]"]:
