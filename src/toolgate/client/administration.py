@@ -14,9 +14,9 @@ import msgspec
 from toolgate.admin.forms import Applied, Planned
 from toolgate.admin.paths import BASE, HIDDEN, PLURALS
 from toolgate.admin.told import Attempt, ServerHealth, ServerHealthPage
+from toolgate.client.line import Line
 from toolgate.client.place import Place
 from toolgate.client.problems import error_of
-from toolgate.egress.client import HttpClient
 from toolgate.model.entities import Change, Entity, Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import UpstreamFailed
 from toolgate.model.found import Hits, OfferedPage, Tool, ToolPage, ToolView
@@ -28,8 +28,6 @@ E = TypeVar("E", bound=Entity)
 S = TypeVar("S", Server, Virtual)
 T = TypeVar("T", bound=msgspec.Struct)
 
-MAX_BYTES = 64 * 1024 * 1024
-_NAME = "toolgate"
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _TRIED = ("found", "unreached", "lints")
@@ -71,7 +69,7 @@ class Administration:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._route = HttpClient().route(place.origin, server=_NAME, limit=MAX_BYTES)
+        self._route = Line(place)
 
     async def __aenter__(self) -> "Administration":
         return self

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import msgspec
 
 from toolgate import __version__
+from toolgate.client.line import MAX_BYTES, Line
 from toolgate.client.place import Place
-from toolgate.egress.client import HttpClient
 from toolgate.model.call import Fields
 from toolgate.model.errors import Denied, Fault, Unauthenticated, UpstreamError, UpstreamFailed
 from toolgate.ports import HttpAnswer
@@ -18,10 +18,8 @@ from toolgate.protocol.methods import METHODS
 from toolgate.protocol.sse import SseReader
 from toolgate.protocol.versions import MODERN
 
-MAX_BYTES = 64 * 1024 * 1024
 MOST_PAGES = 1_000
 _CLIENT = msgspec.json.encode({"name": "toolgate-cli", "version": __version__})
-_NAME = "toolgate"
 
 Heard = Callable[[str, Mapping[str, Any]], None]
 """Told of each notification: its method and parameters."""
@@ -33,7 +31,7 @@ class Gateway:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._route = HttpClient().route(place.origin, server=_NAME, limit=MAX_BYTES)
+        self._route = Line(place)
         self._ids = itertools.count(1)
 
     async def __aenter__(self) -> "Gateway":
