@@ -260,7 +260,7 @@ def test_words_are_left_out_before_tools_are_refused():
     assert sum(tokens(made(found, found.operations[:25]).connector).values()) > 8000
     result = imported(source, plan)
     assert sum(tokens(result.connector).values()) <= 8000
-    assert any("shortened" in remark for remark in result.remarks)
+    assert any("its words are too many" in remark for remark in result.remarks)
     loaded(result)
     with pytest.raises(ConfigError) as refused:
         imported(source, Plan("things", "things.json", "https://api.acme.example", found.operations))

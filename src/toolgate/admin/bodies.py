@@ -16,7 +16,9 @@ from toolgate.model.errors import Refused
 
 E = TypeVar("E", bound=Entity)
 
-MOST_BYTES = 1024 * 1024
+MOST_BYTES = 3 * 1024 * 1024
+"""Of one body. A connector in search mode is the largest thing that a record holds: up to 2 MiB."""
+
 MOST_DEPTH = 32
 MOST_PARAMETERS = 32
 MOST_LISTED = 1000

@@ -29,6 +29,10 @@ FILE = "connector.yaml"
 MOST_TOKENS = 8000
 """Tokens of schemas that one connector may have; the engine refuses more."""
 
+MOST_SEARCHED_BYTES = 2 * 1024 * 1024
+"""Bytes, as JSON, of a connector in search mode."""
+
+_LEFT = {1: "descriptions are shortened", 2: "those of arguments too", 3: "arguments have none"}
 _MOST_LEFT_OUT = 15
 _CONNECTOR = "toolgate.upstreams.connector"
 
@@ -87,19 +91,29 @@ def imported(source: Source, plan: Plan) -> Imported:
     if not made.connector["tools"]:
         reasons = [f"{key}: {reason}" for key, reason in list(made.left_out.items())[:5]]
         raise ConfigError(("nothing that is chosen can be a tool", *reasons))
-    for thrift in (1, 2):
-        if plan.search or sum(tokens(made.connector).values()) <= MOST_TOKENS:
-            break
+    for thrift in (1, 2, 3):
+        if not too_large(made.connector):
+            return made
         made = making.imported(source.document, msgspec.structs.replace(plan, thrift=thrift))
-        said = f"descriptions are shortened, so that all of it has at most {MOST_TOKENS} tokens"
-        made = msgspec.structs.replace(made, remarks=(*made.remarks, said))
-    size = sum(tokens(made.connector).values())
-    if size > MOST_TOKENS and not plan.search:
+        made = msgspec.structs.replace(made, remarks=(*made.remarks, f"its words are too many: {_LEFT[thrift]}"))
+    if too_large(made.connector) and plan.search:
+        raise ConfigError(
+            (f"{count(len(made.connector['tools']), 'operation')} are more than one server holds: choose fewer",)
+        )
+    if too_large(made.connector):
+        size = sum(tokens(made.connector).values())
         raise ConfigError((
             f"the schemas of {count(len(made.connector['tools']), 'tool')} have about {size} tokens, at most "
             f"{MOST_TOKENS}: choose fewer, make two servers of them, or give --search-mode",
         ))  # fmt: skip
     return made
+
+
+def too_large(connector: Mapping[str, Any]) -> bool:
+    """Whether the engine would refuse it: for the tokens of its schemas, or in search mode for its bytes."""
+    if connector.get("mode") == "search":
+        return len(msgspec.json.encode(connector)) > MOST_SEARCHED_BYTES
+    return sum(tokens(connector).values()) > MOST_TOKENS
 
 
 def tokens(connector: Mapping[str, Any]) -> dict[str, int]:

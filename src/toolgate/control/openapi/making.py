@@ -26,7 +26,7 @@ _DOCS = re.compile(r"https://[^\s]{1,500}")
 class Plan(msgspec.Struct, frozen=True):
     """What is to be made: the connector's id, the document's name (`source`), where its API is (`base_url`, judged by
     whoever chose it), and names that tools have already, by operation key. `token` adds a way to sign in where the
-    document has none. `thrift` (0 to 2) leaves out words of descriptions."""
+    document has none. `thrift` (0 to 3) leaves out words of descriptions."""
 
     name: str
     source: str
@@ -195,7 +195,7 @@ def _tool(
         tool["response"] = "text"
     tool["result"] = seen.projection.result
     if plan.thrift:
-        tool["description"] = _padded(cut(tool["description"], 400 // (2 * plan.thrift)), operation)
+        tool["description"] = _padded(cut(tool["description"], (200, 120, 80)[plan.thrift - 1]), operation)
     return tool
 
 
@@ -204,9 +204,9 @@ def _thrifty(param: dict[str, Any], thrift: int) -> dict[str, Any]:
     said = param.get("description", "")
     if not thrift or not said:
         return param
-    head, brace, rest = said.partition("{")
-    short = cut(head.strip(), 80 if thrift == 1 else 40)
-    kept = f"{short} {brace}{rest}".strip() if thrift == 1 and brace else short
+    head, brace, inside = said.partition("{")
+    short = "" if thrift > 2 else cut(head.strip(), 100 if thrift == 1 else 50)
+    kept = f"{short} {brace}{inside}".strip() if brace and (thrift < 3 or param.get("required")) else short
     rest = {key: value for key, value in param.items() if key != "description"}
     return {**rest, "description": kept} if kept else rest
 
