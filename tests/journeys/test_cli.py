@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Generator
 from pathlib import Path
@@ -109,7 +110,9 @@ def test_the_whole_result_in_json(terminal: Terminal):
         (("call", "demo", "now", "-a", "zone=Nowhere"), 1, "Nowhere"),
         (("call", "demo", "ech"), 1, "demo has no tool 'ech' (did you mean \"echo\"?)"),
         (("call", "sdk", "crash"), 4, "may not use tool 'crash'"),
-        (("call", "nowhere", "echo"), 1, "there is no server 'nowhere' here"),
+        (("call", "nowhere", "echo"), 1, "there is no server 'nowhere' here (`toolgate tools` lists what there is"),
+        (("call", "demmo", "echo"), 1, "there is no server 'demmo' here (did you mean \"demo\"?)"),
+        (("tools", "skd"), 1, "there is no server 'skd' here (did you mean \"sdk\"?)"),
         (("call", "demo"), 2, "Missing argument"),
         (("call", "demo", "echo", "-a", "text"), 2, "expected name=value"),
         (("call", "demo", "echo", "--args", "[]"), 2, "expected a JSON object"),
@@ -122,6 +125,23 @@ def test_exit_codes(terminal: Terminal, arguments: tuple[str, ...], code: int, s
     assert done.code == code
     assert said in " ".join(f"{done.out} {done.err}".split())
     assert "Traceback" not in done.err
+
+
+def test_a_key_is_not_told_of_servers_that_it_may_not_see(terminal: Terminal, gateway: Gateway):
+    said = terminal.run("tools", "skd", TOOLGATE_KEY=gateway.keys["alice"])
+    assert (said.code, "sdk" in said.err) == (1, False)
+    assert "there is no server 'skd' here (`toolgate tools`" in said.err
+
+
+def test_a_gateway_that_cannot_be_reached_is_named_with_what_to_do(terminal: Terminal):
+    with socket.socket() as taken:  # bound and not listening: nobody answers at this port
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        for arguments in (("tools",), ("server", "list")):
+            said = terminal.run(*arguments, TOOLGATE_URL=f"{url}/gate/mcp", TOOLGATE_KEY="any")
+            assert (said.code, said.out) == (1, "")
+            assert said.err.startswith(f"the gateway at {url}/gate cannot be reached: cannot connect to 127.0.0.1 port")
+            assert said.err.endswith("start it with `toolgate up`, or set TOOLGATE_URL to where it is\n")
 
 
 def test_a_wrong_key_is_denied_and_not_repeated(terminal: Terminal):

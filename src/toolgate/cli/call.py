@@ -9,6 +9,7 @@ import typer
 from toolgate.cli import arguments
 from toolgate.cli.event_loop import run
 from toolgate.cli.exit_codes import ERROR
+from toolgate.cli.listed import tools_of
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 from toolgate.client.gateway import Gateway
@@ -49,7 +50,7 @@ def call(
 
 async def _call(server: str, tool: str, single: list[str], whole: str | None, data_dir: str | None) -> dict[str, Any]:
     async with gateway(data_dir) as reached:
-        tools = {found["name"]: found for found in await reached.listed(server, "tools/list", "tools")}
+        tools = {found["name"]: found for found in await tools_of(reached, server)}
         schema = tools.get(tool, {}).get("inputSchema", {})
         given = arguments.read(whole, single, schema)
         try:

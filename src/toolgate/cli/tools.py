@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from toolgate.cli.event_loop import run
+from toolgate.cli.listed import tools_of
 from toolgate.cli.output import Form, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 
@@ -29,7 +30,7 @@ def tools(
 
 async def _list(server: str | None, data_dir: str | None) -> list[dict[str, Any]]:
     async with gateway(data_dir) as reached:
-        return await reached.listed(server, "tools/list", "tools")
+        return await tools_of(reached, server)
 
 
 def _first_words(tool: dict[str, Any]) -> str:
