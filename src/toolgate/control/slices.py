@@ -17,8 +17,9 @@ _TURNS = 4
 """Turns of the loop that others have then. A call takes a few, one for each of its reads and its steps: with a slice in
 each turn, it would wait for as many slices."""
 
-_PORTION = 700
-"""Objects that the garbage collector looks at in one go meanwhile."""
+_PORTION = 700, 10
+"""New objects that the garbage collector looks at in one go meanwhile, and how often before it looks at those again that
+were still there."""
 
 _RUN = 1000
 
@@ -64,7 +65,7 @@ class _Portions:
     def __enter__(self) -> None:
         if not self._running:
             self._usual = gc.get_threshold()
-            gc.set_threshold(min(_PORTION, self._usual[0]), *self._usual[1:])
+            gc.set_threshold(*_PORTION, self._usual[2])
         self._running += 1
 
     def __exit__(self, *exception: object) -> None:
