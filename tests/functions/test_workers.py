@@ -46,6 +46,7 @@ async def until_replaced(work: Serving, pid: int | str) -> None:
 
 
 async def test_arguments_and_results(work: Serving):
+    assert (await work.upstream.discover(ALL)).instructions == "Everything that a team's file may do."
     assert await work.text("add", a=40) == "42"
     assert await work.wrong("add", a="x") == "add: Expected `int`, got `str` - at `$.a`"
     assert await work.wrong("add", a=1, c=1) == "add: Object contains unknown field `c`; it takes a, b"
@@ -274,6 +275,12 @@ async def test_a_package_is_all_of_its_modules_but_its_tests(tmp_path: Path):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
+    async with serving(tmp_path / "none" / "work.py") as work:
+        with pytest.raises(UpstreamFailed, match=r"there is no directory '.*none'"):
+            await work.upstream.discover(ALL)
+    async with serving(tmp_path / "none.py") as work:
+        with pytest.raises(UpstreamFailed, match=r"there is no file '.*none\.py'"):
+            await work.upstream.discover(ALL)
     async with serving(tmp_path / "crm", workers=1) as work:
         assert [offer.name for offer in (await work.upstream.discover(ALL)).offers] == ["top", "sold"]
         assert await work.text("sold") == "top"

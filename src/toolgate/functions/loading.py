@@ -1,6 +1,7 @@
 """From a file or a package to the tools in it."""
 
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -17,13 +18,15 @@ from toolgate.functions.definitions import Findings, Tool
 _LEFT_OUT = re.compile(r".*\.(__main__|conftest|tests?|test_[^.]*|[^.]*_test)")
 """Modules of a package that are not imported: what runs it, and what tests it."""
 
+_LONGEST_ABOUT = 4_000
+
 
 class LoadError(Exception):
     """There are no tools to serve; the message says why, and where."""
 
 
-def load(path: Path) -> dict[str, Tool]:
-    """Runs the code, and finds its tools by name. Raises LoadError."""
+def load(path: Path) -> tuple[dict[str, Tool], str]:
+    """Runs the code: its tools by name, and what it says of itself, its first docstring. Raises LoadError."""
     if not path.exists():
         raise LoadError(f"there is no file {str(path)!r}")
     sys.path.insert(0, str(path.parent))
@@ -41,7 +44,7 @@ def load(path: Path) -> dict[str, Tool]:
         raise LoadError("; ".join(lines))
     if not found:
         raise LoadError(f"{path.name} has no tools: put `@tool` (from toolgate.functions) before a function")
-    return found
+    return found, inspect.cleandoc(modules[0].__doc__ or "")[:_LONGEST_ABOUT]
 
 
 def files(path: Path) -> tuple[str, ...]:

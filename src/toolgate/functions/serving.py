@@ -187,7 +187,7 @@ def serve() -> None:
         bounded = memory.bound(start.memory)
         path = Path(start.path)
         try:
-            tools = loading.load(path)
+            tools, about = loading.load(path)
         except loading.LoadError as error:
             line.say(wire.Failed(str(error)))
             return
@@ -197,7 +197,8 @@ def serve() -> None:
             return
         if start.memory and bounded:
             memory.watch(start.memory, lambda reason: line.say(wire.Worn(reason)))
-        line.say(wire.Ready(tuple(tool.told() for tool in tools.values()), loading.files(path), bounded))
+        told = tuple(tool.told() for tool in tools.values())
+        line.say(wire.Ready(told, loading.files(path), bounded, about))
         worker = Worker(line, start, tools)
         while (message := _read(source)) is not None:
             worker.take(message)

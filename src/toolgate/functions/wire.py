@@ -59,11 +59,12 @@ class Tool(msgspec.Struct, frozen=True, array_like=True):
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
     """The code is loaded. `files` are the names of those that it came from; `bounded` says whether the limit of memory
-    is kept."""
+    is kept; `about` is what the code says of itself."""
 
     tools: tuple[Tool, ...]
     files: tuple[str, ...]
     bounded: bool
+    about: str
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):

@@ -111,6 +111,9 @@ class Worker(asyncio.SubprocessProtocol):
 
     async def _spawn(self) -> None:
         program = self._program
+        if not _is_there(program):
+            self.ended.set()
+            raise self.failed(f"there is no directory {program.cwd!r}")
         options: dict[str, Any] = {"env": dict(program.environment), "cwd": program.cwd}
         if sys.platform == "win32":
             options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
@@ -220,6 +223,9 @@ class Worker(asyncio.SubprocessProtocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        complaints = self._pipe(2)
+        if complaints is not None:
+            self._stderr.set_transport(complaints)  # which is read no faster than what it says is looked at
         self._following = asyncio.ensure_future(self._complaints.follow(self._stderr))
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -367,6 +373,10 @@ class Worker(asyncio.SubprocessProtocol):
 
     def _pipe(self, fd: int) -> Any:
         return None if self._transport is None else self._transport.get_pipe_transport(fd)
+
+
+def _is_there(program: Program) -> bool:
+    return os.path.isdir(program.cwd)
 
 
 def _resume(pipe: Any) -> None:

@@ -43,6 +43,7 @@ class FunctionServer:
         self._starting = asyncio.Lock()
         self._tools: dict[str, wire.Tool] = {}
         self._files: frozenset[str] = frozenset()
+        self._about = ""
         self._refused: str | None = None
 
     # The port --------------------------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ class FunctionServer:
             Offer(OfferKind.TOOL, tool.name, jsonrpc.fields(tool.definition)) for tool in self._tools.values()
         )
         capabilities = b'{"tools":{"listChanged":true},"logging":{}}'
-        return Discovery(_ERAS, SERVED, capabilities, _INFO, None, offers, warning=self._refused)
+        return Discovery(_ERAS, SERVED, capabilities, _INFO, self._about or None, offers, warning=self._refused)
 
     async def call(self, out: Outbound, caller: Caller, /) -> Result:
         crew = await self._begun()
@@ -151,8 +152,8 @@ class FunctionServer:
     def _learn(self, ready: wire.Ready) -> None:
         tools = {tool.name: tool for tool in ready.tools}
         self._files = frozenset(ready.files)
-        if tools != self._tools:
-            self._tools = tools
+        if (tools, ready.about) != (self._tools, self._about):
+            self._tools, self._about = tools, ready.about
             self._announcements.announce(Change(ChangeKind.LISTS))
 
     # Calls -----------------------------------------------------------------------------------------------------------
