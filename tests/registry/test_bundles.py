@@ -88,9 +88,14 @@ def test_a_virtual_server_is_served_by_another_gateway_as_by_the_first(sides: tu
     assert tools["add"]["risk"] == "low"
     assert "wait" not in tools
 
-    there.does("virtual", "export", "desk", "-o", str(there.folder / "again.json"))
+    other = there.folder / "again.json"
+    other.write_text("precious", "utf-8")
+    said = there.tries("virtual", "export", "desk", "-o", str(other))
+    assert (said.code, said.err) == (2, f"{other}: there is a file already: give --replace to write over it\n")
+    assert other.read_text("utf-8") == "precious"
+    there.does("virtual", "export", "desk", "-o", str(other), "--replace")
     first = yaml.safe_load(file.read_text("utf-8"))
-    again = json.loads((there.folder / "again.json").read_text("utf-8"))
+    again = json.loads(other.read_text("utf-8"))
     again["virtual"]["name"] = "till"
     again["virtual"]["offers"][0]["server"] = "maths"
     assert again["virtual"] == first["virtual"]

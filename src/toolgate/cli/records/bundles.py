@@ -29,8 +29,11 @@ def add_bundles(app: typer.Typer) -> None:
         output: Annotated[
             Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file: YAML, or JSON as *.json.")
         ] = None,
+        replace: Annotated[bool, typer.Option("--replace", help="Write over what is there.")] = False,
         data_dir: DataDirOption = None,
     ) -> None:
+        if output is not None and output.exists() and not replace:
+            raise ConfigError((f"{output}: there is a file already: give --replace to write over it",))
         bundle = run(_exported(name, data_dir))
         if output is None:
             write_value(bundle, Form.YAML)
