@@ -18,8 +18,8 @@ _TURNS = 4
 each turn, it would wait for as many slices."""
 
 _PORTION = 700, 10
-"""New objects that the garbage collector looks at in one go meanwhile, and how often before it looks at those again that
-were still there."""
+"""New objects that the garbage collector looks at in one go meanwhile, and how often before it looks at those again
+that were still there."""
 
 _RUN = 1000
 
