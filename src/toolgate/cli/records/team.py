@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from toolgate.cli.event_loop import run
-from toolgate.cli.output import Form
+from toolgate.cli.output import Form, say
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records.commands import (
     Name,
@@ -57,5 +57,8 @@ async def _changed(name: str, *, add: list[str], remove: list[str], data_dir: st
         if missing:
             raise NotFound(f"{', '.join(missing)}: not in the team {name}")
         wanted = [member for member in dict.fromkeys((*seen.members, *add)) if member not in remove]
+        if wanted == list(seen.members):
+            say(f"{', '.join(add)}: in the team {name} already; nothing was changed")
+            return seen
         async with shown_conflicts(seen):
             return await reached.patch(Team, name, {"members": wanted}, version=seen.stamp.version)
