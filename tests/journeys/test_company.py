@@ -105,6 +105,13 @@ def test_what_is_made_is_shown_changed_and_removed(company: Company):
     assert "s3cret" not in company.does("secret", "show", "token", "-o", "yaml")
     company.does("user", "add", "alice")
     company.does("team", "member", "add", "sales", "user:alice")
+    again = company.tries("team", "member", "add", "sales", "user:alice", "-o", "json")
+    assert (again.code, again.err) == (0, "user:alice: in the team sales already; nothing was changed\n")
+    assert json.loads(again.out) == json.loads(company.does("team", "show", "sales", "-o", "json"))
+    told = company.tries("grant", "add", "later", "subject=team:sales", "servers=demo", "tools=sen*,ec*")
+    step = "`toolgate tool list` shows those there are"
+    assert (told.code, told.err) == (0, f"note: tools: `sen*` matches no tool of demo at present; {step}\n")
+    company.does("grant", "remove", "later")
     used = company.tries("user", "remove", "alice")
     assert (used.code, "team sales" in used.err) == (2, True), used
     company.does("team", "member", "remove", "sales", "user:alice")

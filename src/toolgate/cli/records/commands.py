@@ -1,8 +1,8 @@
 """What every kind of record has as commands: add, list, show, set, remove. One table of columns per kind is enough."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -23,6 +23,11 @@ Given = Annotated[list[str] | None, typer.Argument(metavar="[FIELD=VALUE]...", h
 Filters = Annotated[
     list[str] | None, typer.Option("--filter", "-f", metavar="FIELD=VALUE", help="Only those; may be given again.")
 ]
+
+E = TypeVar("E", bound=Entity)
+
+Notes = Callable[[Administration, E], Awaitable[Sequence[str]]]
+"""What is worth a word about a record that was taken, one line each."""
 
 _NARROWEST = 14
 _WIDEST = 500
@@ -103,14 +108,14 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
     _add_removal(app, entity)
 
 
-def add_change(app: typer.Typer, entity: type[Entity]) -> None:
+def add_change(app: typer.Typer, entity: type[E], notes: Notes[E] | None = None) -> None:
     """`set`, for the kinds whose fields are all that there is to them."""
 
     @app.command("set", help=f"Changes fields of a {entity.noun()}.")
     def set_(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         if not given:
             raise typer.BadParameter("say what to change: FIELD=VALUE")
-        show(run(change(entity, name, fields.read(entity, given), data_dir)), output)
+        show(run(change(entity, name, fields.read(entity, given), data_dir, notes)), output)
 
     _ = set_
 
@@ -124,13 +129,13 @@ def _add_removal(app: typer.Typer, entity: type[Entity]) -> None:
     _ = remove
 
 
-def add_creation(app: typer.Typer, entity: type[Entity]) -> None:
+def add_creation(app: typer.Typer, entity: type[E], notes: Notes[E] | None = None) -> None:
     """`add`, for the kinds that are made of nothing but their fields."""
 
     @app.command("add", help=f"Makes a {entity.noun()}.")
     def add(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         value = fields.made(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
-        show(run(created(value, data_dir)), output)
+        show(run(created(value, data_dir, notes)), output)
 
     _ = add
 
@@ -145,17 +150,28 @@ def complete(entity: type[Entity], values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-async def created(value: Entity, data_dir: str | None) -> Entity:
+async def created(value: E, data_dir: str | None, notes: Notes[E] | None = None) -> E:
     async with api(data_dir) as reached, shown_conflicts(value):
-        return await reached.create(value)
+        made = await reached.create(value)
+        await _note(reached, made, notes)
+        return made
 
 
-async def change(entity: type[Entity], name: str, values: dict[str, Any], data_dir: str | None) -> Entity:
+async def change(
+    entity: type[E], name: str, values: dict[str, Any], data_dir: str | None, notes: Notes[E] | None = None
+) -> E:
     """Changes these fields of what is there."""
     async with api(data_dir) as reached:
         seen = await reached.get(entity, name)
         async with shown_conflicts(seen):
-            return await reached.patch(entity, name, values, version=seen.stamp.version)
+            made = await reached.patch(entity, name, values, version=seen.stamp.version)
+        await _note(reached, made, notes)
+        return made
+
+
+async def _note(reached: Administration, made: E, notes: Notes[E] | None) -> None:
+    for line in () if notes is None else await notes(reached, made):
+        say(printable(line))
 
 
 async def _listed(entity: type[Entity], filters: list[str], data_dir: str | None) -> list[Entity]:
