@@ -3,7 +3,7 @@
 OPENAPI: dict[str, tuple[str, str]] = {
     "openapi.github": (
         "docs/how-to/openapi.md",
-        "GitHub's whole document becomes a server of 23 chosen operations of at most 8,000 tokens in under ten seconds.",
+        "GitHub's whole document becomes a server of 23 chosen operations, of at most 8,000 tokens, in ten seconds.",
     ),
     "openapi.real": (
         "docs/how-to/openapi.md",

@@ -279,45 +279,45 @@ def test_what_a_connector_cannot_do_is_left_out_and_told(operation: dict[str, An
     assert why in result.left_out["POST /x"]
 
 
-def test_swagger_means_the_same():
-    found = Document(
-        {
-            "swagger": "2.0",
-            "info": {"title": "T", "version": "1"},
-            "host": "api.acme.example",
-            "basePath": "/v2",
-            "consumes": [JSON],
-            "produces": [JSON],
-            "securityDefinitions": {
-                "b": {"type": "apiKey", "in": "header", "name": "authorization", "description": "Bearer token"}
-            },
-            "security": [{"b": []}],
-            "paths": {
-                "/things/{id}": {
-                    "parameters": [{"name": "id", "in": "path", "required": True, "type": "string"}],
-                    "put": {
-                        "operationId": "putThing",
-                        "parameters": [
-                            {
-                                "name": "tags",
-                                "in": "query",
-                                "type": "array",
-                                "items": {"type": "string"},
-                                "collectionFormat": "csv",
-                            },
-                            {"name": "b", "in": "body", "required": True, "schema": {"$ref": "#/definitions/Thing"}},
-                        ],
-                        "responses": {"200": {"schema": {"$ref": "#/definitions/Thing"}}},
+SWAGGER: dict[str, Any] = {
+    "swagger": "2.0",
+    "info": {"title": "T", "version": "1"},
+    "host": "api.acme.example",
+    "basePath": "/v2",
+    "consumes": [JSON],
+    "produces": [JSON],
+    "securityDefinitions": {
+        "b": {"type": "apiKey", "in": "header", "name": "authorization", "description": "Bearer token"}
+    },
+    "security": [{"b": []}],
+    "paths": {
+        "/things/{id}": {
+            "parameters": [{"name": "id", "in": "path", "required": True, "type": "string"}],
+            "put": {
+                "operationId": "putThing",
+                "parameters": [
+                    {
+                        "name": "tags",
+                        "in": "query",
+                        "type": "array",
+                        "items": {"type": "string"},
+                        "collectionFormat": "csv",
                     },
-                    "post": {"parameters": [{"name": "note", "in": "formData", "type": "string"}]},
-                }
+                    {"name": "b", "in": "body", "required": True, "schema": {"$ref": "#/definitions/Thing"}},
+                ],
+                "responses": {"200": {"schema": {"$ref": "#/definitions/Thing"}}},
             },
-            "definitions": {
-                "Thing": {"type": "object", "properties": {"name": {"type": "string"}, "size": {"type": "integer"}}}
-            },
-        },
-        "swagger.json",
-    )
+            "post": {"parameters": [{"name": "note", "in": "formData", "type": "string"}]},
+        }
+    },
+    "definitions": {
+        "Thing": {"type": "object", "properties": {"name": {"type": "string"}, "size": {"type": "integer"}}}
+    },
+}
+
+
+def test_swagger_means_the_same():
+    found = Document(SWAGGER, "swagger.json")
     result = made(found)
     connector = loaded(result)
     by_name = {one["name"]: one for one in result.connector["tools"]}
