@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -166,3 +167,50 @@ def test_an_export_holds_it_and_is_read_back():
     text = exporting.text_of([Wanted(record, frozenset(["kind", "settings"]))])
     (spec_,) = read(text, "toolgate.yaml", Surroundings(KINDS, None, Path.cwd())).servers
     assert spec_.settings == record.settings
+
+
+def test_thousands_of_tools_with_the_same_thousands_of_arguments_are_not_gone_through():
+    made = bare()
+    made["mode"] = "search"
+    made["shared"] = {"all": {f"p{number}": {"type": "string", "in": "query"} for number in range(3000)}}
+    made["tools"] = [tool(name=f"get_thing_{number}", use=["all"], examples=[]) for number in range(1000)]
+    assert recorded(made) == [
+        ("settings.definition.tools", "have 3000000 arguments together, those of `shared` included; at most 50000")
+    ]
+
+
+def test_a_set_of_arguments_is_named_once():
+    made = bare()
+    made["shared"] = {"all": {"colour": {"type": "string", "in": "query"}}}
+    made["tools"] = [tool(name="get_thing", use=["all", "all"], examples=[])]
+    assert recorded(made) == [("settings.definition.tools[0].use", "names one of them twice")]
+
+
+def test_one_wrong_key_among_very_many_is_found_at_once():
+    """Each try costs as much as the whole, so that one for each key would take minutes."""
+    made = bare()
+    made["mode"] = "search"
+    made["tools"] = [tool(name=f"get_thing_{number}", examples=[]) for number in range(500)]
+    variables: dict[str, Any] = {f"v{number}": {"help": "What it is.", "pattern": "a"} for number in range(30_000)}
+    variables["v7000"]["pattern"] = 3
+    made["variables"] = variables
+    began = time.monotonic()
+    (found,) = recorded(made)
+    assert found[0] == "settings.definition.variables.v7000.pattern"
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("@" + "|[@,@]|[]" * 150, "may put the answer more than 1000 times into what it finds"),
+        ("@" + "|join('',[@,@])" * 60, "may put the answer more than 1000 times into what it finds"),
+        ("@" + "|to_string([@])" * 60, "may put the answer more than 1000 times into what it finds"),
+        ("a[?length([@,@]" + "|[@,@]" * 20 + ")>`1`]", "may put the answer more than 1000 times into what it finds"),
+        ("(" * 900 + "a" + ")" * 900, "is nested too deep"),
+    ],
+)
+def test_an_expression_that_would_grow_without_end_is_told(expression: str, reason: str):
+    made = bare()
+    made["tools"] = [tool(name="get_thing", result=expression, examples=[])]
+    assert recorded(made) == [("settings.definition.tools[0].result", reason)]

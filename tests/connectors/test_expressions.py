@@ -52,3 +52,9 @@ def test_what_connectors_say_finds_what_the_library_finds(id_: str):
                 for value in (answer, {"status": 200, "headers": {}, "body": answer, "args": example.args}):
                     for expression in mine:
                         assert expressions.found(expression, value) == library(expression, value)
+
+
+def test_what_would_be_joined_to_more_than_a_text_may_have_is_not_found():
+    many = {"glue": "x" * 10_000, "texts": ["a"] * 10_000}
+    assert expressions.found("join(glue, texts)", many) is None
+    assert expressions.found("join(', ', texts[:2])", many) == "a, a"

@@ -15,12 +15,21 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
-from toolgate.upstreams.connector import adf
+from toolgate.upstreams.connector import adf, copying
 from toolgate.upstreams.connector.reaching import Reach, reach
+
+_LONGEST_TEXT = 16 * 1024 * 1024
+"""Characters of a text that is joined together."""
 
 
 class _Functions(functions.Functions):
     """The functions of JMESPath, and ours. The library finds them by their names."""
+
+    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})
+    def _func_join(self, glue: str, texts: list[str]) -> str:
+        if len(glue) * len(texts) + sum(map(len, texts)) > _LONGEST_TEXT:
+            raise JMESPathError(f"join makes more than {_LONGEST_TEXT} characters")
+        return glue.join(texts)
 
     @functions.signature({"types": ["expref"]}, {"types": ["object"]})
     def _func_map_values(self, expression: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -56,10 +65,16 @@ def flaw(expression: str) -> str | None:
     """Why this cannot be used; None when it can."""
     try:
         parsed = compiled(expression).parsed
+        unknown = sorted(set(_called(parsed)) - _KNOWN)
+        many = copying.copies(cast("Any", parsed)) > copying.MOST
+        _reach(expression)
     except JMESPathError as error:
         return f"is no JMESPath ({str(error).splitlines()[0]})"
-    unknown = sorted(set(_called(parsed)) - _KNOWN)
-    return f"there is no function {unknown[0]}" if unknown else None
+    except RecursionError:
+        return "is nested too deep"
+    if unknown:
+        return f"there is no function {unknown[0]}"
+    return f"may put the answer more than {copying.MOST} times into what it finds" if many else None
 
 
 def _called(part: Any) -> Iterator[str]:

@@ -253,8 +253,8 @@ class Constraint(_Value, frozen=True):
 
     help: Told
     value: str
-    also: tuple[str, ...] = ()
-    beside: tuple[str, ...] = ()
+    also: Annotated[tuple[str, ...], msgspec.Meta(max_length=10)] = ()
+    beside: Annotated[tuple[str, ...], msgspec.Meta(max_length=10)] = ()
     before: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
     ignore_case: bool = False
     exempt: tuple[str, ...] = ()
@@ -322,7 +322,7 @@ class Route(_Value, frozen=True):
 
     title: Told
     url: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
-    auth: Annotated[tuple[RouteAuth, ...], msgspec.Meta(min_length=1)]
+    auth: Annotated[tuple[RouteAuth, ...], msgspec.Meta(min_length=1, max_length=20)]
     docs: HttpsUrl | None = None
     help: Told | None = None
     variables: dict[Name, Variable] = {}
@@ -348,13 +348,13 @@ class Connector(_Value, frozen=True):
     categories: tuple[str, ...] = ()
     instructions: Told | None = None
     variables: dict[Name, Variable] = {}
-    auth: tuple[Auth, ...] = ()
-    routes: dict[Name, Route] = {}
+    auth: Annotated[tuple[Auth, ...], msgspec.Meta(max_length=20)] = ()
+    routes: Annotated[dict[Name, Route], msgspec.Meta(max_length=20)] = {}
     rate_limit: RateLimit = RateLimit()
     errors: Errors = Errors()
     pagination: Pagination | None = None
-    constraints: dict[Name, Constraint] = {}
-    lookups: dict[Name, Lookup] = {}
+    constraints: Annotated[dict[Name, Constraint], msgspec.Meta(max_length=50)] = {}
+    lookups: Annotated[dict[Name, Lookup], msgspec.Meta(max_length=50)] = {}
     shared: dict[Name, dict[Name, Param]] = {}
 
     def params(self, tool: Tool) -> dict[str, Param]:

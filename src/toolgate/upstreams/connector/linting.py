@@ -19,7 +19,7 @@ _ACTIVE = re.compile(rb"<script|<foreignObject|\son\w+=|href", re.IGNORECASE)
 
 def findings(connector: Connector, folder: Path | None) -> list[Finding]:
     """Everything that is wrong, as (place, reason). One without a `folder` has neither icon nor fixtures."""
-    return [
+    return list(linting_tools.amount(connector)) or [
         *(() if folder is None else _identity(connector, folder)),
         *_variables(connector),
         *_http(connector),
@@ -111,6 +111,7 @@ def _rate_limit(connector: Connector) -> Iterator[Finding]:
 
 def _constraints(connector: Connector) -> Iterator[Finding]:
     names = {tool.name for tool in connector.tools}
+    known = {frozenset(linting_tools.params(connector, tool)) for tool in connector.tools}
     for name, constraint in connector.constraints.items():
         place = ("constraints", name)
         said: list[tuple[tuple[str | int, ...], str]] = [((*place, "value"), constraint.value)]
@@ -120,7 +121,7 @@ def _constraints(connector: Connector) -> Iterator[Finding]:
             wanted = templates.names(template)
             if templates.flaw(template) or not wanted:
                 yield where, "must be a template over arguments, as {owner}/{repo}"
-            if not any(set(wanted) <= set(linting_tools.params(connector, tool)) for tool in connector.tools):
+            if not any(there.issuperset(wanted) for there in known):
                 yield where, "no tool has these arguments"
         for position, tool in enumerate(constraint.exempt):
             if tool not in names:

@@ -19,9 +19,25 @@ MOST_TOOLS = 150
 _TOKEN_BYTES = 4
 """A token is about four bytes of JSON."""
 
+MOST_ARGUMENTS = 50_000
+_MOST_SCHEMA_BYTES = 8 * 1024 * 1024
+"""Of all tools together: thousands that use the same thousands of `shared` would be gigabytes."""
+
 _LISTS = ("list_", "search_")
 _FIXTURES = "fixtures"
 """The folder of those within a connector's. Where it is, every tool is tested."""
+
+
+def amount(connector: Connector) -> Iterator[Finding]:
+    """What makes more arguments than can be gone through. Where there is something, nothing else is to be judged."""
+    sizes = {name: len(params_) for name, params_ in connector.shared.items()}
+    arguments_ = 0
+    for position, tool in enumerate(connector.tools):
+        if len(set(tool.use)) < len(tool.use):
+            yield ("tools", position, "use"), "names one of them twice"
+        arguments_ += len(tool.params) + sum(sizes.get(name, 0) for name in tool.use)
+    if arguments_ > MOST_ARGUMENTS:
+        yield ("tools",), f"have {arguments_} arguments together, those of `shared` included; at most {MOST_ARGUMENTS}"
 
 
 def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
@@ -30,7 +46,7 @@ def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
         for key, param in params_.items():
             yield from of_param(("shared", name, key), param)
             yield from _variable(("shared", name, key), connector, param)
-    size = 0
+    size, most = 0, _MOST_SCHEMA_BYTES if connector.mode == "search" else MOST_TOKENS * _TOKEN_BYTES
     for position, tool in enumerate(connector.tools):
         place: Place = ("tools", position)
         if tool.name in [other.name for other in connector.tools[:position]]:
@@ -40,19 +56,20 @@ def findings(connector: Connector, folder: Path | None) -> Iterator[Finding]:
             yield (*place, "use"), f"{unknown[0]} is not among `shared`"
             continue
         size += len(msgspec.json.encode(definition(connector, tool)))
+        if size > _MOST_SCHEMA_BYTES:
+            break
         yield from _words(place, connector, tool, folder)
         yield from _requests(place, connector, tool)
         for name, param in tool.params.items():
             yield from of_param((*place, "params", name), param)
             yield from _variable((*place, "params", name), connector, param)
         yield from _pages(place, connector, tool)
-    if connector.mode == "search":
-        return
-    if len(connector.tools) > MOST_TOOLS:
+    if connector.mode != "search" and len(connector.tools) > MOST_TOOLS:
         yield ("tools",), f"are {len(connector.tools)}, at most {MOST_TOOLS}: say `mode: search` for more"
-    if size > MOST_TOKENS * _TOKEN_BYTES:
-        about = size // _TOKEN_BYTES
-        yield ("tools",), f"their schemas have about {about} tokens, at most {MOST_TOKENS}: fewer tools, or fewer words"
+    if size > most:
+        told = f"more than {most} bytes" if connector.mode == "search" else f"about {size // _TOKEN_BYTES} tokens"
+        bound = "" if connector.mode == "search" else f", at most {MOST_TOKENS}"
+        yield ("tools",), f"their schemas have {told}{bound}: fewer tools, or fewer words"
 
 
 def params(connector: Connector, tool: Tool) -> dict[str, Param]:

@@ -137,14 +137,23 @@ def _keys() -> frozenset[str]:
 
 
 def _guilty(loaded: Any, place: Path_, said: str) -> str | None:
-    mapping = _at(loaded, place)
-    for key, value in mapping.items():
-        try:
-            msgspec.convert(_with(loaded, place, {key: value}), Connector)
-        except msgspec.ValidationError as error:
-            if str(error) == said:
-                return str(key)
-    return None
+    """The first key of a mapping that is wrong. Halved until one is left: each try costs as much as the whole."""
+    keys = list(_at(loaded, place).items())
+    if not _says(loaded, place, keys, said):
+        return None
+    while len(keys) > 1:
+        first = keys[: len(keys) // 2]
+        keys = first if _says(loaded, place, first, said) else keys[len(first) :]
+    return str(keys[0][0]) if _says(loaded, place, keys, said) else None
+
+
+def _says(loaded: Any, place: Path_, items: list[tuple[Any, Any]], said: str) -> bool:
+    """Whether the same is wrong where that mapping has these items alone."""
+    try:
+        msgspec.convert(_with(loaded, place, dict(items)), Connector)
+    except msgspec.ValidationError as error:
+        return str(error) == said
+    return False
 
 
 def _at(loaded: Any, place: Path_) -> Any:
