@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 import yaml
 
@@ -29,6 +30,8 @@ from toolgate.rules.facts import Facts
 from toolgate.rules.referrers import secrets_of
 from toolgate.rules.validity import servers
 from toolgate.upstreams import connector
+from toolgate.upstreams.connector import inline, narrowing
+from toolgate.upstreams.connector.settings import Settings
 
 KINDS = extensions.kinds()
 
@@ -214,3 +217,13 @@ def test_an_expression_that_would_grow_without_end_is_told(expression: str, reas
     made = bare()
     made["tools"] = [tool(name="get_thing", result=expression, examples=[])]
     assert recorded(made) == [("settings.definition.tools[0].result", reason)]
+
+
+def test_globs_that_match_no_tool_are_told_up_to_a_number():
+    made = bare()
+    with pytest.raises(ConfigError) as refused:
+        narrowing.offered(inline.read(made), msgspec.convert(settings(made, tools=["x*"] * 500), Settings))
+    assert len(refused.value.findings) == 10
+    assert KINDS.validate("connector", settings(made, tools=["x*"] * 501)) == [
+        ("tools", "expected a list of length <= 500")
+    ]

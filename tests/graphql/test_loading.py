@@ -319,3 +319,14 @@ def test_the_parser_is_loaded_for_this_kind_alone():
         " sys.exit('graphql' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
+
+
+def test_documents_that_take_long_to_read_are_judged_when_the_server_is_opened():
+    """Whoever saves a record holds up nobody; how much there may be at all is told at once."""
+    wide = "{ " + " ".join(f"f{number}" for number in range(4000)) + " }"
+    many = {f"it_{number}": {"document": wide} for number in range(20)}
+    assert settings(schema=None, operations=many).flaws() == []
+    _, wrong = operations.prepared(settings(schema=None, operations={"it": {"document": wide}}))
+    assert "has 4000 fields, at most 300" in wrong[0][1]
+    with pytest.raises(msgspec.ValidationError, match="larger than 524288 characters together"):
+        settings(schema=None, operations={f"it_{number}": {"document": wide} for number in range(30)})

@@ -2,6 +2,7 @@
 by."""
 
 from collections.abc import Collection, Mapping
+from itertools import islice
 from typing import Any
 
 from toolgate.model.errors import ConfigError
@@ -12,6 +13,9 @@ from toolgate.upstreams.connector.format import Connector, Constraint, Tool
 from toolgate.upstreams.connector.settings import Settings
 from toolgate.upstreams.connector.trouble import Trouble
 
+_MOST_TOLD = 10
+"""Globs without a tool that are named: what was meant is looked for among all tools each time."""
+
 
 def offered(connector: Connector, settings: Settings) -> tuple[Tool, ...]:
     """The tools that are left. Raises ConfigError where a choice leaves nothing, or names what is not there."""
@@ -21,11 +25,8 @@ def offered(connector: Connector, settings: Settings) -> tuple[Tool, ...]:
         if name not in connector.constraints
     ]
     names = [tool.name for tool in connector.tools]
-    findings += [
-        f"tools: {glob} matches no tool{meant(glob, names)}"
-        for glob in settings.tools
-        if not any(globs.matches(glob, name) for name in names)
-    ]
+    unmatched = (glob for glob in settings.tools if not any(globs.matches(glob, name) for name in names))
+    findings += [f"tools: {glob} matches no tool{meant(glob, names)}" for glob in islice(unmatched, _MOST_TOLD)]
     if findings:
         raise ConfigError(tuple(findings))
     left = tuple(tool for tool in connector.tools if _is_left(connector, settings, tool))

@@ -11,6 +11,10 @@ from toolgate.rules.names import meant
 from toolgate.upstreams.connector import inline
 from toolgate.upstreams.connector.reading import included, read
 
+Globs = Annotated[tuple[Annotated[str, msgspec.Meta(max_length=1000)], ...], msgspec.Meta(max_length=500)]
+_FEW = msgspec.Meta(max_length=100)
+"""Each of these is held against all that a connector has, while others wait."""
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`connector` is the id of one that comes with Toolgate, `path` the folder of one of your own, `definition` one of
@@ -29,11 +33,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     definition: dict[str, Any] | None = None
     auth: str | None = None
     token: str | None = None
-    credentials: dict[str, str] = {}
-    variables: dict[str, str] = {}
-    tools: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("*",)
+    credentials: Annotated[dict[str, str], _FEW] = {}
+    variables: Annotated[dict[str, str], _FEW] = {}
+    tools: Annotated[Globs, msgspec.Meta(min_length=1)] = ("*",)
     read_only: bool = False
-    allow: dict[str, tuple[str, ...]] = {}
+    allow: Annotated[dict[str, Globs], _FEW] = {}
     result_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000)] = 24_000
     private: bool = False
     ca_file: str | None = None

@@ -36,18 +36,18 @@ from toolgate.upstreams.graphql.server import Endpoint, GraphQLServer
 SHARING: Sharing = "all"
 
 _LARGE = 32 * 1024
-"""Characters of a schema that are read within some hundredths of a second."""
+"""Characters of a schema and documents that are read within some tenths of a second."""
 
 
 class Settings(Declared, frozen=True, forbid_unknown_fields=True):
     __doc__ = Declared.__doc__
 
     def flaws(self) -> Sequence[Finding]:
-        """What is wrong with the operations and the address, each as (path within these settings, reason). A schema
-        that takes long to read is read when the server is opened: who asks here may be holding others up."""
+        """What is wrong with the operations and the address, each as (path within these settings, reason). What takes
+        long to read is read when the server is opened: who asks here may be holding others up."""
         reason = _unsafe(self)
         told: dict[str, list[str]] = {} if reason is None else {"url": [reason]}
-        is_large = len(self.schema or "") > _LARGE
+        is_large = len(self.schema or "") + self.characters > _LARGE
         _, findings = ((), ()) if is_large else operations.prepared(self)
         for place, text in findings:
             told.setdefault(place, []).append(text)

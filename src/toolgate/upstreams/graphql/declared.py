@@ -9,6 +9,9 @@ from toolgate.upstreams.connector.format import Expression, Name, Plain, Told
 
 Document = Annotated[str, msgspec.Meta(min_length=1, max_length=64 * 1024)]
 SchemaText = Annotated[str, msgspec.Meta(min_length=1, max_length=512 * 1024)]
+MOST_TOGETHER = 512 * 1024
+"""Characters of the documents of one server together."""
+
 Finding = tuple[str, str]
 """(path within the settings, what is wrong and what to do)."""
 
@@ -47,8 +50,8 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: Told | None = None
     hints: Hints = Hints()
     result: Expression | None = None
-    variables: dict[str, Variable] = {}
-    constants: dict[str, Any] = {}
+    variables: Annotated[dict[str, Variable], msgspec.Meta(max_length=200)] = {}
+    constants: Annotated[dict[str, Any], msgspec.Meta(max_length=200)] = {}
     paginate: bool = True
 
 
@@ -87,3 +90,10 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("give `operations`, or `path`, a folder of .graphql documents")
         if self.schema is not None and self.schema_file is not None:
             raise ValueError("give `schema` or `schema_file`, and not both")
+        if self.characters > MOST_TOGETHER:
+            raise ValueError(f"the documents of `operations` are larger than {MOST_TOGETHER} characters together")
+
+    @property
+    def characters(self) -> int:
+        """Of all documents that stand here."""
+        return sum(len(one.document or "") for one in self.operations.values())

@@ -24,13 +24,13 @@ from graphql import (
 )
 from graphql.language import Token
 
+from toolgate.upstreams.graphql.declared import MOST_TOGETHER
 from toolgate.upstreams.graphql.flaws import Flaw
 
 SUFFIXES = (".graphql", ".gql")
 MOST_FILES = 200
 MOST_BYTES = 64 * 1024
 _MOST_SEEN = 2000
-_MOST_TOGETHER = 512 * 1024
 _MOST_TOKENS = 10_000
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -158,8 +158,8 @@ def files(path: Path) -> tuple[Path, ...]:
         raise Flaw("there is no .graphql document" if path.is_dir() else "there is no such file or folder")
     if len(found) > MOST_FILES:
         raise Flaw(f"there are more than {MOST_FILES} documents")
-    if sum(one.stat().st_size for one in found) > _MOST_TOGETHER:
-        raise Flaw(f"the documents are larger than {_MOST_TOGETHER} bytes together")
+    if sum(one.stat().st_size for one in found) > MOST_TOGETHER:
+        raise Flaw(f"the documents are larger than {MOST_TOGETHER} bytes together")
     return tuple(found)
 
 
