@@ -18,7 +18,7 @@ from tests.connectors.samples import shop, tool
 from tests.connectors.serving import serving, toolbox
 from tests.ports.speaking import spec
 from toolgate import extensions
-from toolgate.control import exporting
+from toolgate.control import exporting, needs
 from toolgate.control.declarative import read
 from toolgate.control.declared_servers import Surroundings
 from toolgate.control.plan import Wanted
@@ -227,3 +227,22 @@ def test_globs_that_match_no_tool_are_told_up_to_a_number():
     assert KINDS.validate("connector", settings(made, tools=["x*"] * 501)) == [
         ("tools", "expected a list of length <= 500")
     ]
+
+
+def test_what_looks_like_a_reference_in_a_document_takes_no_right_to_the_machine():
+    """Nobody resolves it there; beside the document it counts."""
+    made = bare()
+    made["tools"] = [tool(name="get_thing", description="file: the path of a file in the shop.", examples=[])]
+    server = Server(name="shop", kind="connector", settings=settings(made, token="store:key"))
+    assert not needs._reads_the_host(server)
+    assert needs._reads_the_host(msgspec.structs.replace(server, settings=settings(made)))
+
+
+def test_unknown_settings_are_told_up_to_a_number():
+    facts = Facts(
+        directory=Directory(()), now=0.0, kinds=tuple(KINDS.names), fields=lambda kind: tuple(KINDS.fields(kind))
+    )
+    given: dict[str, Any] = {f"no{number}": 1 for number in range(1000)}
+    found = list(servers.server(Server(name="shop", kind="connector", settings=given), facts))
+    assert len(found) == 20
+    assert all("unknown setting" in reason for _, reason in found)

@@ -10,7 +10,7 @@ from toolgate.rules import lifecycle
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Facts
 from toolgate.rules.permissions import ORGANISATION
-from toolgate.rules.referrers import references_of, secrets_of
+from toolgate.rules.referrers import references_of, referring, secrets_of
 from toolgate.rules.scopes import Need, area, of_record, of_subject
 from toolgate.rules.scopes import of_grant as scopes_of_grant
 from toolgate.rules.scopes import of_server as scopes_of_server
@@ -143,7 +143,7 @@ _FILES = frozenset({"ca_file", "path", "schema_file"})
 
 def _reads_the_host(server: Server) -> bool:
     """Whether it uses variables or files of the gateway's own machine."""
-    used = [*references_of(server.settings), *references_of(server.headers)]
+    used = [*references_of(referring(server)), *references_of(server.headers)]
     files = not _FILES.isdisjoint(server.settings)
     return files or any(reference.source != "store" for reference in used)
 

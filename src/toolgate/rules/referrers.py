@@ -112,8 +112,12 @@ def _references(value: Any) -> Iterator[references.Reference]:
 
 def secrets_of(server: Server | ServerSpec) -> frozenset[str]:
     """The names of the stored secrets that a server refers to, be it a record's or the file's."""
-    settings = {name: one for name, one in server.settings.items() if not plaintext.is_document(server.kind, name)}
-    return _named(server.headers) | _named(settings)
+    return _named(server.headers) | _named(referring(server))
+
+
+def referring(server: Server | ServerSpec) -> Mapping[str, Any]:
+    """The settings in which references count: in a whole document, what looks like one is a text."""
+    return {name: one for name, one in server.settings.items() if not plaintext.is_document(server.kind, name)}
 
 
 def _named(value: Any) -> frozenset[str]:

@@ -22,6 +22,8 @@ _PUBLIC = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PATHS = re.compile(r"path|cwd|.*_(file|dir)")
 _PLAIN = "a secret must not stand here in plain text: give a reference, store:NAME, env:NAME or file:PATH"
 _KINDS = ("tools", "prompts", "resources")
+_MOST_UNKNOWN = 20
+"""Settings of no kind that are named: what was meant is looked for each time."""
 
 
 def server(value: Server, facts: Facts) -> Iterator[Finding]:
@@ -71,11 +73,11 @@ def _settings(value: Server, facts: Facts) -> Iterator[Finding]:
         yield "settings", "are nested too deep"
         return
     known = facts.fields(value.kind)
-    flawed = False
+    unknown = [name for name in value.settings if name not in known]
+    for name in unknown[:_MOST_UNKNOWN]:
+        yield f"settings.{name}", f"unknown setting of kind {value.kind}{meant(name, known)}"
     for name, setting in value.settings.items():
         if name not in known:
-            flawed = True
-            yield f"settings.{name}", f"unknown setting of kind {value.kind}{meant(name, known)}"
             continue
         if plaintext.is_document(value.kind, name):
             yield from _document(f"settings.{name}", name, setting)
@@ -86,7 +88,7 @@ def _settings(value: Server, facts: Facts) -> Iterator[Finding]:
             yield f"settings.{name}", "expected an absolute path: there is no file that it could be relative to"
         if is_literal and name == "url" and not endpoints.is_remote(setting):
             yield f"settings.{name}", endpoints.REMOTE
-    if not flawed:
+    if not unknown:
         for path, reason in facts.judge_settings(value.kind, value.settings):
             inner = path.removeprefix("$").removeprefix(".")
             yield f"settings.{inner}" if inner else "settings", reason
