@@ -109,6 +109,9 @@ def test_from_files_to_records_and_back(repository: Repository):
     mine = {"TOOLGATE_URL": repository.url, "TOOLGATE_KEY": alice}
     assert "hello you" in repository.terminal.run("call", "files", "echo", "--arg", "text=hello you", **mine).out
     assert repository.terminal.run("call", "files", "echo", "--arg", "text=bye", **mine).code == 4
+    unknown = repository.terminal.run("export", "--label", "defalt")
+    said = "--label defalt: no record that you may see carries it (did you mean `default`?)\n"
+    assert (unknown.code, unknown.out, unknown.err) == (2, "", said)
     exported = repository.does("export")
     assert yaml.safe_load(exported)["grants"] == [
         {

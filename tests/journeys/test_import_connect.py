@@ -111,6 +111,7 @@ def test_a_file_that_cannot_be_added_to_is_refused_and_left_alone(home: Path, te
     [
         (("import", "nowhere.json"), "there is no such file"),
         (("import", "--from", "cursr"), 'did you mean "cursor"?'),
+        (("import", "servers.json", "--only", "demmo"), "--only demmo: no server that was found has this name (did"),
         (("import", "--from", "windsurf"), "there is no such file"),
         (("import", "broken.json"), "broken.json: line 1: not JSON"),
         (("connect", "cursor", "--url", "http://gw.example"), "use https"),
@@ -122,6 +123,7 @@ def test_a_file_that_cannot_be_added_to_is_refused_and_left_alone(home: Path, te
 )
 def test_wrong_usage_changes_nothing(home: Path, arguments: tuple[str, ...], said: str):
     (home / "broken.json").write_text('{"mcpServers": ' + SECRET, "utf-8")
+    put(home / "servers.json", {"mcpServers": {"demo": {"url": "https://gw.example/mcp"}}})
     before = tree(home)
     done = Terminal(home, TOOLGATE_DATA_DIR=str(home / "data")).run(*arguments)
     assert (done.code, done.out) == (2, "")

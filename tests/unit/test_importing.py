@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.control.clients.client import Found
-from toolgate.control.importing.plan import Ground, Plan, Source, plan
+from toolgate.control.importing.plan import Ground, Plan, Source, plan, unknown
 from toolgate.control.importing.secret_texts import argument_flaw
 from toolgate.control.importing.yaml_text import NoPlace, with_grant, with_servers
 from toolgate.control.source import Findings, parse
@@ -90,6 +91,16 @@ def test_only_what_is_asked_for_and_never_ourselves():
     made = planned(found, only={"my-server", "me"}, is_ours=lambda each: "gw" in each.url)
     assert list(made.servers) == ["my-server"]
     assert [line.remark for line in made.lines[0]] == ["was 'My Server'", "not asked for", "Toolgate itself"]
+
+
+def test_a_name_that_is_asked_for_and_was_not_found_is_told():
+    found = source(remote("My Server", "a"), remote("other", "b"))
+    assert unknown(("my-server", "My Server", "other"), (found,)) == ()
+    assert unknown(("othr", "nonsense"), (found,)) == (
+        "--only othr: no server that was found has this name (did you mean `other`?)",
+        "--only nonsense: no server that was found has this name: there are My Server, other",
+    )
+    assert unknown(("othr",), (found, msgspec.structs.replace(found, found=(), trouble="broken"))) == ()
 
 
 @pytest.mark.parametrize(

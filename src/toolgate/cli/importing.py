@@ -23,7 +23,7 @@ from toolgate.control import declarative
 from toolgate.control.clients.client import Client, Found, Unreadable
 from toolgate.control.clients.table import CLIENTS, of_file
 from toolgate.control.declared_servers import Surroundings
-from toolgate.control.importing.plan import Ground, Line, Plan, Source, plan
+from toolgate.control.importing.plan import Ground, Line, Plan, Source, plan, unknown
 from toolgate.control.importing.yaml_text import NoPlace, with_grant, with_servers
 from toolgate.model.declared import LOCAL_KEY, Declared
 from toolgate.model.errors import ConfigError
@@ -89,6 +89,9 @@ def import_(  # noqa: PLR0913, PLR0917 - one parameter for each option
     before, declared = _present(config)
     kept = place / SECRETS if secrets is Keep.FILES else None
     sources = _registered(registry, what or [], source or [], search, key_file) or _sources(_file(what), source or [])
+    wrong = unknown(only or (), sources)
+    if wrong:
+        raise ConfigError(tuple(printable(finding) for finding in wrong))
     made = plan(sources, _ground(declared, config, place, kept, frozenset(only or ())))
     _show(made)
     if not made.servers:

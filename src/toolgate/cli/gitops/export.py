@@ -15,12 +15,15 @@ from toolgate.cli.gitops.files import Label
 from toolgate.cli.output import count, say
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records.commands import api
-from toolgate.client.administration import record
+from toolgate.client.administration import Administration, record
 from toolgate.control import exporting, manifest
-from toolgate.control.plan import Wanted
+from toolgate.control.plan import ORDER, Wanted
 from toolgate.model.entities import ENTITIES
 from toolgate.model.errors import ConfigError, UpstreamFailed
+from toolgate.rules.names import meant
 from toolgate.stores import replacing
+
+_APPLIED = "apply"
 
 app = typer.Typer(add_completion=False)
 
@@ -73,5 +76,23 @@ def _required(entity: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 async def _exported(label: str, data_dir: str | None) -> Sequence[dict[str, Any]]:
+    """Raises ConfigError where nothing carries the label."""
     async with api(data_dir) as reached:
-        return await reached.export(label)
+        found = await reached.export(label)
+        if not found:
+            known = await _labels(reached)
+            listed = f": known are {', '.join(known)}" if known else ": none is, before `toolgate apply` was run"
+            hint = meant(label, known) or listed
+            raise ConfigError((f"--label {label}: no record that you may see carries it{hint}",))
+        return found
+
+
+async def _labels(reached: Administration) -> list[str]:
+    """All labels of records that were applied."""
+    labels: set[str] = set()
+    for entity in ORDER:
+        async for one in reached.each(entity):
+            source, _, label = (one.stamp.managed_by or "").partition(":")
+            if source == _APPLIED:
+                labels.add(label)
+    return sorted(labels)

@@ -13,6 +13,7 @@ from toolgate.control.importing.secret_texts import FromVariable, Secret
 from toolgate.control.importing.secret_texts import Literal as Plain
 from toolgate.control.importing.translating import Server, described, translate, whole
 from toolgate.model.declared import ServerSpec
+from toolgate.rules import names as naming
 
 PREFIX = "MCP_"
 """How the variables begin that a stranger's server asks for, with its own name after it: never one that is set for
@@ -77,6 +78,21 @@ class Ground(msgspec.Struct, frozen=True):
     judge: Callable[[str, dict[str, Any]], str]
     is_set: Callable[[str], bool]
     only: frozenset[str] = frozenset()
+
+
+def unknown(only: Iterable[str], sources: Sequence[Source]) -> tuple[str, ...]:
+    """What is wrong with the names that are asked for: those that no source has. Nothing is said where no source was
+    found, or one could not be read: that is what is to be told then."""
+    known = sorted({found.name for source in sources for found in source.found})
+    if not known or any(source.trouble for source in sources):
+        return ()
+    names = {*known, *(_as_name(name) for name in known)}
+    listed = f": there are {', '.join(known)}"
+    return tuple(
+        f"--only {name[:100]}: no server that was found has this name{naming.meant(name, names) or listed}"
+        for name in only
+        if name not in names
+    )
 
 
 def plan(sources: Iterable[Source], ground: Ground) -> Plan:
