@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -125,3 +126,18 @@ def test_a_file_that_points_to_git_elsewhere(tmp_path: Path):
     assert commit_of(tmp_path) == ""
     (tmp_path / ".git").write_text("gitdir: nowhere", encoding="utf-8")
     assert commit_of(tmp_path) == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links of POSIX")
+def test_a_link_out_of_a_folder_is_not_followed(tmp_path: Path):
+    """Who writes to the folder would have other files of the machine shown, by what is wrong with them."""
+    (tmp_path / "other.yaml").write_text("the_key_is_hunter2: 1\n", encoding="utf-8")
+    folder = tmp_path / "entries"
+    entry(folder, "parts")
+    (folder / "out").mkdir()
+    (folder / "out" / reading.FILE).symlink_to(tmp_path / "other.yaml")
+    (folder / "in").mkdir()
+    (folder / "in" / reading.FILE).symlink_to(folder / "parts" / reading.FILE)
+    told = {broken.id: broken.findings for broken in Shelf([folder]).page().broken}
+    assert told["out"] == ("out/connector.yaml: is a link that leads out of entries",)
+    assert "must be the name of its folder" in told["in"][0]

@@ -44,6 +44,8 @@ def test_a_place_is_told_with_its_line_and_its_key(tmp_path: Path):
         ("a: [", "shop/connector.yaml:2: this is not YAML"),
         ("", "shop/connector.yaml:1: the file is empty"),
         ("a: &x 1\nb: *x\n", "anchors and aliases are not read"),
+        ("connector: v1\na: " + "[" * 500_000, "shop/connector.yaml:2: is nested too deep"),
+        ("- " * 500_000 + "a", "shop/connector.yaml:1: is nested too deep"),
         ("a: 1\nb: 2\na: 3\n", "shop/connector.yaml:3: a: this key stands twice"),
         ("a: !!python/object:os.system {}\n", "this is not YAML"),
         ("connector: v2\n", "shop/connector.yaml:1: connector: invalid enum value 'v2'"),

@@ -20,6 +20,7 @@ from toolgate.upstreams.connector.linting import Finding
 FILE = "connector.yaml"
 INCLUDED = Path(toolgate.__file__).parent / "connectors"
 MOST_BYTES = 2 * 1024 * 1024
+_DEEPEST = 100
 
 _PART = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
@@ -36,7 +37,8 @@ def included() -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _kept(folder: Path, changed: int) -> Connector:
-    return parse((folder / FILE).read_bytes(), folder)
+    with (folder / FILE).open("rb") as file:
+        return parse(file.read(MOST_BYTES + 1), folder)
 
 
 def read(folder: Path) -> Connector:
@@ -53,6 +55,9 @@ def parse(text: bytes, folder: Path) -> Connector:
     if len(text) > MOST_BYTES:
         raise ConfigError((f"{shown}:1: the file is larger than {MOST_BYTES} bytes",))
     try:
+        deep = _too_deep(text.decode())
+        if deep is not None:
+            raise ConfigError((f"{shown}:{deep}: is nested too deep",))
         root = _composed(text.decode())
         flaw = next(_flaws(root), None)
         if root is None or flaw is not None:
@@ -80,6 +85,21 @@ def judged(loaded: Any, folder: Path | None) -> tuple[Connector | None, tuple[Fi
         return None, ((place, reason[:1].lower() + reason[1:]),)
     found = tuple(linting.findings(connector, folder))
     return (None if found else connector), found
+
+
+def _too_deep(text: str) -> int | None:
+    """The line (from 1) at which it nests too deep. Looked at first, and without recursion: the library's own goes down
+    until the process dies."""
+    depth = 0
+    parse_events: Any = yaml.parse  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    for event in parse_events(text, _LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                return event.start_mark.line + 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return None
 
 
 def _composed(text: str) -> Any:

@@ -98,6 +98,8 @@ def _read_folder(folder: Path, source: Source) -> Iterator[Entry | Broken]:
         yield Broken(folder.name, source, (reason,))
     for place in places[:MOST_ENTRIES]:
         try:
+            if not (place / reading.FILE).resolve().is_relative_to(folder.resolve()):
+                raise ConfigError((f"{place.name}/{reading.FILE}: is a link that leads out of {folder.name}",))
             yield Entry(reading.read(place), place, source)
         except ConfigError as error:
             # The whole path is of no use to people elsewhere, and tells them how this machine is laid out.

@@ -150,6 +150,8 @@ def beside(path: Path, found: Mapping[str, Document]) -> Beside:
         told = msgspec.convert(loaded or {}, Beside)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Flaw(f"cannot be read as YAML ({str(error).splitlines()[0]})", SIDE_FILE) from None
+    except RecursionError:
+        raise Flaw("is nested too deep", SIDE_FILE) from None
     except msgspec.ValidationError as error:
         raise Flaw(str(error), SIDE_FILE) from None
     unknown = next((name for name in told.operations if name not in found), None)
