@@ -23,6 +23,10 @@ def test_what_was_backed_up_while_it_ran_serves_elsewhere(tmp_path: Path):
         assert up.process.wait(20) == 0
     assert terminal.run("restore", "kept").code == 2
     elsewhere = Terminal(tmp_path, TOOLGATE_DATA_DIR=str(tmp_path / "elsewhere"))
+    nothing = elsewhere.run("db", "status")
+    said = f"{tmp_path / 'elsewhere' / 'records.db'}: there is no database: `toolgate db migrate` makes one, and so"
+    assert (nothing.code, nothing.err.startswith(said)) == (3, True), nothing
+    assert not (tmp_path / "elsewhere").exists(), "who looks makes nothing"
     assert elsewhere.run("restore", "kept").code == 0
     copied = elsewhere.run("db", "copy", "--to", f"sqlite:///{tmp_path / 'copy.db'}")
     assert (copied.code, "copied: set `database` to it" in copied.err) == (0, True), copied

@@ -15,10 +15,13 @@ from toolgate.cli.event_loop import run
 from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.owning import owning
 from toolgate.cli.reaching import directory
+from toolgate.model.errors import StoreFailed
 from toolgate.stores import records
 from toolgate.stores.data_dir import make_directory
 from toolgate.stores.records.copying import Copied, copy
+from toolgate.stores.records.location import locate
 from toolgate.stores.records.migrations import Schema
+from toolgate.stores.records.sqlite import FILE
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -40,7 +43,11 @@ def status(
     data_dir: DataDir = None,
 ) -> None:
     """Says which migrations were made, and which are due."""
-    found = run(_schema(directory(data_dir), _named(database), migrate=False))
+    data, named = directory(data_dir), _named(database)
+    target = locate(named, toolbox_of(data, os.environ).secrets, data / FILE)
+    if isinstance(target, Path) and not target.exists():
+        raise StoreFailed(f"{target}: there is no database: `toolgate db migrate` makes one, and so does `toolgate up`")
+    found = run(_schema(data, named, migrate=False))
     if output is not Form.TABLE:
         write_value({**msgspec.structs.asdict(found), "due": found.due}, output)
         return
