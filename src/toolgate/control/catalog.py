@@ -108,7 +108,8 @@ class Opened:
         new = found != self.discovery or self.note is not None
         if new:
             self.discovery, self.note = found, None
-            logger.info("server %s: %d offers", self.spec.name, len(found.offers))
+            number = len(found.offers)
+            logger.info("server %s: %d offer%s", self.spec.name, number, "" if number == 1 else "s")
             changed()
         self.settled.set()
         return True
