@@ -13,7 +13,7 @@ except ImportError:
 
 T = TypeVar("T")
 
-_SWITCH = 0.001
+_SWITCH = 0.0002
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

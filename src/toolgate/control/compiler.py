@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from toolgate.control.horizon import horizon
+from toolgate.control.horizon import Horizon, horizon
 from toolgate.control.parts import Part, Run, server_part, virtual_part
 from toolgate.control.rights import NOTHING_KNOWN, Asked, Known, compile_rows
 from toolgate.control.slices import Pace
@@ -70,7 +70,7 @@ def compile_steps(source: Source, previous: Compiled | None = None) -> Generator
     yield
     ceilings = {f"key:{key.name}": key.tools for key in source.declared.keys if "*" not in key.tools}
     yield
-    asked = Asked(grants, principals.values(), ceilings, horizon(source.declared, parts))
+    asked = Asked(grants, principals.values(), ceilings, _horizon(source, parts, previous))
     yield
     rows, known = yield from compile_rows(asked, parts, NOTHING_KNOWN if previous is None else previous.known, pace)
     generation = 1 if previous is None else previous.snapshot.generation + 1
@@ -197,6 +197,15 @@ def _share(
         first = resources.setdefault(uri, target)
         if first is not target:
             shared[uri] = (*shared.get(uri, (first,)), target)
+
+
+def _horizon(source: Source, parts: Mapping[str, Part], previous: Compiled | None) -> Horizon:
+    known = None if previous is None else previous.known.horizon
+    if previous is not None and known is not None and parts.keys() == previous.parts.keys():
+        now, before = source.declared, previous.source.declared
+        if (now.servers, now.virtual, now.withheld) == (before.servers, before.virtual, before.withheld):
+            return known
+    return horizon(source.declared, parts)
 
 
 def _principals(source: Source, pace: Pace) -> Generator[None, None, dict[bytes, Principal]]:

@@ -69,7 +69,7 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
     servers = [one for one in _by_name(directory, Server) if one.state in ANSWERING]
     answering = {one.name for one in servers} | {spec.name for spec in file.servers}
     virtual = {one.name: virtual_spec(one, answering) for one in _by_name(directory, Virtual)}
-    yield
+    yield from directory.tables()
     keys: list[KeySpec] = [_filed(directory, key, now) for key in file.keys if _is_active(directory, key.owner)]
     for key in _by_name(directory, Key):
         if _stands(directory, key):

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-SLICE = 20
+SLICE = 10
 """Units of work between two yields; one unit is about the compilation of one offer (some 10 microseconds)."""
 
-_HELD = 0.0003
+_HELD = 0.0002
 """Seconds for which a computation may hold the event loop."""
 
-_TURNS = 4
+_TURNS = 8
 """Turns of the loop that others have then. A call takes a few, one for each of its reads and its steps: with a slice in
 each turn, it would wait for as many slices."""
 
-_PORTION = 700, 10
+_PORTION = 700, 5
 """New objects that the garbage collector looks at in one go meanwhile, and how often before it looks at those again
 that were still there."""
 

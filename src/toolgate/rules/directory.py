@@ -115,6 +115,15 @@ class Directory:
             bound.setdefault(binding.subject, []).append(binding)
         return {subject: tuple(bindings) for subject, bindings in bound.items()}
 
+    def tables(self) -> Iterator[None]:
+        """Sorts by subject what is looked up by subject, one table at a time; else that is done when it is first
+        looked up."""
+        yield
+        _ = self._direct
+        yield
+        _ = self._bound
+        yield
+
     def groups_of(self, subject: str) -> tuple[str, ...]:
         kind, _, name = subject.partition(":")
         user = self.get(User, name) if kind == "user" else None
