@@ -261,6 +261,6 @@ def _vanish() -> None:
             stream.flush()
     with suppress(BaseException):
         # Of a group of its own, as the gateway starts it; of nobody else's.
-        if os.getpgid(0) == os.getpid():
+        if sys.platform != "win32" and os.getpgid(0) == os.getpid():
             os.killpg(0, signal.SIGKILL)
     os._exit(0)
