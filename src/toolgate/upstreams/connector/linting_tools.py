@@ -118,12 +118,13 @@ def _words(place: Place, connector: Connector, tool: Tool, folder: Path | None) 
             yield (*place, "result"), flaw
         if tool.response == "text":
             yield (*place, "result"), "a text has no parts: write `raw`"
-    if not tool.examples and folder is not None and (folder / _FIXTURES).is_dir():
+    fixtures = None if folder is None or not (folder / _FIXTURES).is_dir() else folder / _FIXTURES
+    if not tool.examples and fixtures is not None:
         yield (*place, "examples"), "at least one, with a fixture, so that the tool can be tested without the product"
     shown = params(connector, tool)
     for position, example in enumerate(tool.examples):
         where = (*place, "examples", position)
-        if folder is not None and not _is_there(folder / _FIXTURES, example.fixture):
+        if fixtures is not None and not _is_there(fixtures, example.fixture):
             yield (*where, "fixture"), f"there is no fixtures/{example.fixture}"
         for name, value in example.args.items():
             if name not in shown and not (tool.paginate and name == arguments.LIMIT):
