@@ -14,6 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 if sys.platform == "win32":
     import msvcrt
@@ -53,7 +54,7 @@ class Lines:
         self._writer = threading.Thread(target=self._write_all, name="toolgate-out", daemon=True)
         for descriptor in (source, sink):
             _binary(descriptor)
-        self._send = _sender(sink)
+        self._sender = _sender(sink)
         self._awaited = _can_be_awaited(source)
         if self._awaited:
             self._attend()
@@ -92,7 +93,7 @@ class Lines:
         data = line + b"\n"
         if not self._waiting:  # the thread has nothing to do, so that nothing is overtaken
             try:
-                sent = self._send(data)
+                sent = self._sender.send(data)
             except OSError:
                 self._lose()
                 return
@@ -112,6 +113,7 @@ class Lines:
             self._ended = True
             self._changed.notify()
         await asyncio.to_thread(self._writer.join, seconds)
+        self._sender.close()
 
     # On the threads -------------------------------------------------------------------------------------------------
 
@@ -246,30 +248,69 @@ def _can_be_awaited(source: int) -> bool:
     return sys.platform != "win32" and _kind(source) in (stat.S_IFIFO, stat.S_IFSOCK)
 
 
-def _sender(sink: int) -> Callable[[bytes], int]:
-    """Writes as much as need not wait, and says how much that was. Raises OSError when the peer is gone."""
-    kind = _kind(sink)
-    if sys.platform == "win32" or kind not in (stat.S_IFIFO, stat.S_IFSOCK):
-        return lambda data: 0
-    if kind == stat.S_IFSOCK:
-        peer = socket.socket(fileno=os.dup(sink))
+class _Sender:
+    """`send` writes as much as need not wait, and says how much that was; it raises OSError when the peer is gone. This
+    one leaves all to the thread."""
 
-        def send(data: bytes) -> int:
+    def send(self, data: bytes) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Lets go of what it opened."""
+
+
+if sys.platform != "win32":
+
+    class _ToSocket(_Sender):
+        def __init__(self, sink: int) -> None:
+            self._peer = socket.socket(fileno=os.dup(sink))
+
+        def send(self, data: bytes) -> int:
             try:
-                return peer.send(data, socket.MSG_DONTWAIT)
+                return self._peer.send(data, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return 0
 
-        return send
-    writable = select.poll()
-    writable.register(sink, select.POLLOUT)
+        def close(self) -> None:
+            self._peer.close()
 
-    def write(data: bytes) -> int:
-        if len(data) > select.PIPE_BUF or not writable.poll(0):  # POSIX: so much goes in whole, or not at all
+    class _ToPipe(_Sender):
+        """Linux opens a pipe once more, so that it is non-blocking for us alone. Elsewhere it is known only of a short
+        message whether it fits: it goes in whole, or not at all (POSIX)."""
+
+        def __init__(self, sink: int) -> None:
+            self._sink = sink
+            self._own: int | None = None
+            self._writable = select.poll()
+            self._writable.register(sink, select.POLLOUT)
+            with suppress(OSError):
+                if sys.platform == "linux":
+                    self._own = os.open(f"/proc/self/fd/{sink}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+
+        def send(self, data: bytes) -> int:
+            try:
+                if self._own is not None:
+                    return os.write(self._own, data)
+                if len(data) <= select.PIPE_BUF and self._writable.poll(0):
+                    return os.write(self._sink, data)
+            except BlockingIOError:
+                pass
             return 0
-        return os.write(sink, data)
 
-    return write
+        def close(self) -> None:
+            if self._own is not None:
+                os.close(self._own)
+                self._own = None
+
+
+def _sender(sink: int) -> _Sender:
+    if sys.platform != "win32":
+        kind = _kind(sink)
+        if kind == stat.S_IFSOCK:
+            return _ToSocket(sink)
+        if kind == stat.S_IFIFO:
+            return _ToPipe(sink)
+    return _Sender()
 
 
 def _kind(descriptor: int) -> int:
