@@ -247,8 +247,8 @@ class Bench:
         if not changing:
             said, changes = await load, {}
         else:
-            # It must not take from the load generator what the gateway then seems to take.
-            program = ("nice", "-n", "5", sys.executable, "-m", "benchmarks.publishing", "--changer", str(self.port))
+            # It must not take from the load generator what the gateway then seems to take: whoever wakes, goes first.
+            program = ("chrt", "--idle", "0", sys.executable, "-m", "benchmarks.publishing", "--changer", str(self.port))
             secret = {"BENCH_LOCAL": self.local, "BENCH_PROBE": self.clear[PROBE], "BENCH_S": str(self.seconds)}
             said, changes = await asyncio.gather(load, child(*program, **secret))
         if said["errors"]:
