@@ -163,7 +163,7 @@ class Installation:
         try:
             url = log.wait(ENDPOINT)["url"]
             for name in self.servers:
-                log.wait(rf"server {re.escape(name)}: \d+ offers")
+                log.wait(rf"server {re.escape(name)}: \d+ offers?\b")
             yield Gateway(url, self.local, self.keys, self.file, self.data, log, process)
         except BaseException:
             _stop(process, log)

@@ -62,7 +62,7 @@ def test_what_one_gateway_lists_another_imports_and_uses(tmp_path: Path):
         tokens = {"MCP_BLUE_B_TOKEN": key, "MCP_BLUE_DESK_TOKEN": key}
         with terminal.start("up", "--port", "0", **tokens) as up:
             up.out.wait(ENDPOINT)
-            up.err.wait(r"server blue-desk: \d+ offers")
+            up.err.wait(r"server blue-desk: \d+ offers?\b")
             called = terminal.run("call", "blue-desk", "echo", "-a", "text=hello over there")
             assert (called.code, "hello over there" in called.out) == (0, True), called
             up.process.terminate()
