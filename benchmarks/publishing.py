@@ -248,9 +248,9 @@ class Bench:
             said, changes = await load, {}
         else:
             # It must not take from the load generator what the gateway then seems to take: whoever wakes, goes first.
-            program = ("chrt", "--idle", "0", sys.executable, "-m", "benchmarks.publishing", "--changer", str(self.port))
+            itself = (sys.executable, "-m", "benchmarks.publishing", "--changer", str(self.port))
             secret = {"BENCH_LOCAL": self.local, "BENCH_PROBE": self.clear[PROBE], "BENCH_S": str(self.seconds)}
-            said, changes = await asyncio.gather(load, child(*program, **secret))
+            said, changes = await asyncio.gather(load, child("chrt", "--idle", "0", *itself, **secret))
         if said["errors"]:
             raise ValueError(f"{said['errors']} calls were not answered right")
         return Window(said["p50_us"] / 1e3, said["p99_us"] / 1e3, beat.longest * 1e3, changes)
