@@ -62,7 +62,7 @@ def shortened(value: Any, most: int) -> Any:
     if len(_encode(value)) <= most:
         return value
     for longest in _LONGEST_TEXTS:
-        cut = _cut(value, longest)
+        cut = cut_texts(value, longest)
         if len(_encode(cut)) <= most:
             return cut
     return {"left_out": f"{len(_encode(value))} bytes, more than the {most} that a result may have"}
@@ -77,13 +77,14 @@ def without(value: Any, names: frozenset[str]) -> Any:
     return value
 
 
-def _cut(value: Any, longest: int) -> Any:
+def cut_texts(value: Any, longest: int) -> Any:
+    """A value whose texts are cut at this many characters, and say so."""
     if isinstance(value, str):
         return value if len(value) <= longest else f"{value[:longest]}... (cut, {len(value)} characters)"
     if isinstance(value, list):
-        return [_cut(item, longest) for item in cast("list[Any]", value)]
+        return [cut_texts(item, longest) for item in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {key: _cut(item, longest) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: cut_texts(item, longest) for key, item in cast("dict[str, Any]", value).items()}
     return value
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from toolgate.model.call import Era, Result
 from toolgate.protocol import jsonrpc
+from toolgate.upstreams.connector.results import cut_texts
 
 _LONGEST_TEXTS = (8000, 2000, 500, 100)
 _SECRET_LENGTH = 6
@@ -27,7 +28,7 @@ def capped(told: dict[str, Any], most: int) -> dict[str, Any]:
             note = f"{kept} of {len(rows)} rows of {name}: more do not fit into one answer"
             return {**told, name: rows[:kept], "truncated": True, "note": note}
     for longest in _LONGEST_TEXTS:
-        cut = cast("dict[str, Any]", _cut(told, longest))
+        cut = cast("dict[str, Any]", cut_texts(told, longest))
         if len(jsonrpc.encode(cut)) <= most - 200:
             return {**cut, "truncated": True, "note": "long texts are cut to fit one answer"}
     return {"truncated": True, "note": f"{size} bytes, more than the {most} that an answer may have: ask for less"}
@@ -39,16 +40,6 @@ def _rows(rows: Sequence[Any], room: int) -> int:
         if room < 0:
             return count
     return len(rows)
-
-
-def _cut(value: Any, longest: int) -> Any:
-    if isinstance(value, str):
-        return value if len(value) <= longest else f"{value[:longest]}... (cut, {len(value)} characters)"
-    if isinstance(value, list):
-        return [_cut(item, longest) for item in cast("list[Any]", value)]
-    if isinstance(value, dict):
-        return {key: _cut(item, longest) for key, item in cast("dict[str, Any]", value).items()}
-    return value
 
 
 class Scrub:
