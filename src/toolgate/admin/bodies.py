@@ -15,6 +15,7 @@ from toolgate.model.entities import Entity
 from toolgate.model.errors import Refused
 
 E = TypeVar("E", bound=Entity)
+S = TypeVar("S", bound=msgspec.Struct)
 
 MOST_BYTES = 3 * 1024 * 1024
 """Of one body. A connector in search mode is the largest thing that a record holds: up to 2 MiB."""
@@ -31,6 +32,16 @@ MERGE_PATCH = "application/merge-patch+json"
 _ETAG = re.compile(r'"([0-9]{1,15})"')
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _STAMP = "stamp"
+
+
+def filled(values: dict[str, Any], form: type[S], what: str) -> S:
+    """Raises Refused with a finding for each member that does not fit; none repeats a value. `what` names the form."""
+    known = {field.encode_name for field in msgspec.structs.fields(form)}
+    findings = [(name, f"{what} has no such member") for name in values if name not in known]
+    findings += flaws(form, {name: value for name, value in values.items() if name in known})
+    if findings:
+        raise Refused(tuple(findings))
+    return msgspec.convert(values, form)
 
 
 def read_object(asked: Asked, *media: str) -> dict[str, Any]:

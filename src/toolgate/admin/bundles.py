@@ -1,19 +1,15 @@
 """The routes of bundles: a virtual server exported, and made of an export."""
 
-from typing import Any
-
 import msgspec
 
-from toolgate.admin.bodies import JSON, read_object
+from toolgate.admin.bodies import JSON, filled, read_object
 from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.records import location
 from toolgate.admin.showing import said
 from toolgate.control import bundle
 from toolgate.control.bundle import Bundle
 from toolgate.control.bundles import Taking
-from toolgate.control.kinds import flaws
 from toolgate.model.entities import ServerState
-from toolgate.model.errors import Refused
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -35,17 +31,7 @@ async def exported(task: Task) -> Answer:
 
 async def imported(task: Task) -> Answer:
     """A virtual server made of a bundle, all of it or nothing."""
-    taking = _taking(read_object(task.asked, JSON))
+    taking = filled(read_object(task.asked, JSON), Taking, "a bundle's import")
     taken = await task.uses.bundles.take(task.principal, taking, request=task.request)
     made = Imported(taken.virtual.name, taken.virtual.state, taken.notes)
     return said(msgspec.to_builtins(made), location(taken.virtual), status=201)
-
-
-def _taking(values: dict[str, Any]) -> Taking:
-    """Raises Refused with a finding for each member that does not fit."""
-    known = {field.encode_name for field in msgspec.structs.fields(Taking)}
-    findings = [(name, "a bundle's import has no such member") for name in values if name not in known]
-    findings += flaws(Taking, {name: value for name, value in values.items() if name in known})
-    if findings:
-        raise Refused(tuple(findings))
-    return msgspec.convert(values, Taking)
