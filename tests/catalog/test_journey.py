@@ -307,6 +307,7 @@ async def test_a_vendors_own_server_is_shown_its_header(company: Company):
         assert said.code == 0, said.err
         assert "vendor is live with" in said.err
         assert "its credential was tried, and works" in said.err
+        await asyncio.to_thread(company.log[1].wait, r"server vendor: \d+ offers?\b")
         received = await company.run("call", "vendor", "received")
         assert json.loads(received.out)["headers"]["x-shop"] == f"Shop {TOKEN}"
     async with company.api() as api:
