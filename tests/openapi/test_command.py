@@ -157,6 +157,8 @@ def test_nothing_is_chosen_by_itself_and_nothing_is_said_to_be_where_the_documen
     assert "nothing is chosen by itself" in said.err
     file = desk.terminal.folder / "pets.json"
     file.write_text(json.dumps({**shop.document, "servers": [{"url": "https://elsewhere.example"}]}), encoding="utf-8")
+    said = desk.run("add", "none", "--openapi", str(file))
+    assert (said.code, "nothing is chosen by itself" in said.err) == (2, True), said.err
     here, everything = {"openapi": url}, {"openapi": url, "all_operations": True}
     for options, wanted in (
         (

@@ -41,15 +41,21 @@ def says_nothing(options: Importing) -> bool:
     return choice_of(options).is_empty and not options.suggested
 
 
+def require_choice(document: Document, options: Importing) -> None:
+    """Ends the command (2) where nothing is chosen and nobody is there to be asked, after showing what there is."""
+    if says_nothing(options) and not at_terminal():
+        overview(document)
+        say("nothing is chosen by itself: say --tag, --path, --method, --search, --operation, --suggested,")
+        say("--all-reads or --all, and --search-mode for more than a few; nothing was registered")
+        raise typer.Exit(USAGE)
+
+
 def operations(document: Document, options: Importing) -> tuple[tuple[Operation, ...], bool]:
     """What is chosen, and whether it was asked for here. Ends the command (2) where nothing is, or too much."""
+    require_choice(document, options)
     asked = says_nothing(options)
     if asked:
         overview(document)
-        if not at_terminal():
-            say("nothing is chosen by itself: say --tag, --path, --method, --search, --operation, --suggested,")
-            say("--all-reads or --all, and --search-mode for more than a few; nothing was registered")
-            raise typer.Exit(USAGE)
         found = _asked(document)
     else:
         found = _said(document, options)

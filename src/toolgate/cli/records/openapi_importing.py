@@ -65,6 +65,7 @@ def prepared(name: str, options: Importing) -> Prepared:
             f"{file}: is there already, and is left as it is: `toolgate server reimport {name}` compares, --write puts "
             "it elsewhere",
         ))  # fmt: skip
+    choosing.require_choice(source.document, options)
     base_url, private = base(source, options)
     operations, asked = choosing.operations(source.document, options)
     plan = Plan(name, source.shown, base_url, operations, search=options.search_mode, token=bool(options.credential))
