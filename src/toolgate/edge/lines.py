@@ -24,7 +24,7 @@ HIGH_WATER = 1024 * 1024
 
 _CHUNK = 256 * 1024
 _ROOM = 256
-"""Lines that may have been read and not yet been taken."""
+"""Lines that were read and not yet taken, from which on nothing more is read."""
 
 TOO_LONG = b"\0"
 """Stands for a line that was longer than the limit; no message can look like it."""
