@@ -33,6 +33,7 @@ from toolgate.model.declared import Declared
 from toolgate.model.entities import Binding, Entity, Grant, Key, Role, Server, Team, User
 from toolgate.rules import keys
 from toolgate.settings import Settings
+from toolgate.sinks import logging_setup
 from toolgate.sinks.log import CallLog
 from toolgate.sinks.log import Config as CallLogConfig
 from toolgate.stores import records
@@ -187,7 +188,9 @@ class Beat:
 async def serving(data: DataDir, port: int, log: Path) -> AsyncIterator[Gateway]:
     """The gateway as `toolgate up` runs it, with its 200 servers discovered."""
     settings = Settings(port=port, data_dir=data.path)
-    with log.open("wb") as sink:
+    # Without it, the SDK in our process writes our log in colours, which takes as long as a compilation.
+    with log.open("wb") as sink, log.with_name("gateway.log").open("w") as lines:
+        logging_setup.configure("json", settings.log_level, lines)
         calls = CallLog(CallLogConfig(sink.fileno()))
         async with (
             open_records(settings, data, Declared(), {}) as kept,

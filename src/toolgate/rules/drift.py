@@ -19,6 +19,8 @@ INSTRUCTIONS = "instructions"
 """The server's instructions, among the names of what it offers."""
 
 _WORDS = {OfferKind.TOOL: "tool", OfferKind.PROMPT: "prompt"}
+_SHOWN = 5
+
 _LEFT_OUT = frozenset({"_meta", "name"})
 
 
@@ -40,11 +42,17 @@ class Drift(msgspec.Struct, frozen=True):
         return bool(self.added or self.removed or self.changed)
 
     def __str__(self) -> str:
-        """In words, on one line."""
+        """In words, on one line; of many, the first few."""
+        lines = self.lines()
+        left = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+        return "; ".join(lines[:_SHOWN]) + left
+
+    def lines(self) -> list[str]:
+        """In words, one line for each."""
         told = [f"{name} is new" for name in self.added]
         told += [f"{name} is gone" for name in self.removed]
         told += [f"{one.offer} has another {', '.join(one.fields)}" for one in self.changed]
-        return "; ".join(told)
+        return told
 
 
 def digests(discovery: Discovery) -> Iterator[tuple[str, str]]:

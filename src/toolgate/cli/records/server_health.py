@@ -84,7 +84,7 @@ def _count(drift: Drift | None) -> str:
 
 
 def _lines(drift: Drift | None) -> list[str]:
-    return str(drift).split("; ") if drift else []
+    return drift.lines() if drift else []
 
 
 def _ago(moment: float | None, now: float) -> str:
