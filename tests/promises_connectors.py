@@ -20,6 +20,10 @@ CONNECTORS: dict[str, tuple[str, str]] = {
         "docs/how-to/connectors.md",
         "An answer is cut at the border of a row, says so, and the rest can be had; who is busy is asked later.",
     ),
+    "connectors.budget": (
+        "docs/how-to/connectors.md",
+        "What may be looked at and made of one answer is bounded, and large answers are read while others go on.",
+    ),
     "connectors.definition": (
         "docs/extend/connectors.md",
         "A connector can stand whole in its server's settings, judged as one in a folder, and told by its fields.",

@@ -11,10 +11,13 @@ import msgspec
 from toolgate.rules.redaction import printable, redacted
 from toolgate.upstreams.connector import expressions
 from toolgate.upstreams.connector.format import Errors, Http, RateLimit
+from toolgate.upstreams.connector.spending import Budget, Overspent
 
 UNTOLD: Any = msgspec.UNSET
 _LONGEST_MESSAGE = 300
 _BUSY = (429, 503)
+_LARGEST_ERROR = 256 * 1024
+"""Bytes of an error that is looked into: it is read while others wait. What is larger has nothing to say."""
 
 _CODES = {
     400: ("bad_request", "check the arguments"),
@@ -58,7 +61,8 @@ class Reply:
         at in the result, which is small: in a large body that takes five times as long as decoding it."""
         if self._decoded is UNTOLD:
             try:
-                self._decoded = msgspec.json.decode(self.body) if self.body else None
+                told = self.body if 200 <= self.status < 300 or len(self.body) <= _LARGEST_ERROR else b""
+                self._decoded = msgspec.json.decode(told) if told else None
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 self._decoded = None
         return self._decoded
@@ -72,9 +76,14 @@ class Reply:
         return {"status": self.status, "headers": dict(self.headers), "body": self.data}
 
 
-def is_good(api: Api, reply: Reply) -> bool:
+def is_good(api: Api, reply: Reply, budget: Budget | None = None) -> bool:
+    """Raises Overspent where a budget is given, and that is not enough to know."""
     wanted = api.errors.success_when
-    return 200 <= reply.status < 300 and (wanted is None or expressions.holds(wanted, reply.looked_at()))
+    if not 200 <= reply.status < 300 or wanted is None:
+        return 200 <= reply.status < 300
+    if budget is None:
+        return expressions.holds(wanted, reply.looked_at())
+    return expressions.found(wanted, reply.looked_at(), budget) is True
 
 
 def is_limited(api: Api, reply: Reply) -> bool:
@@ -151,7 +160,10 @@ def _message(api: Api, reply: Reply) -> str:
     """The product's own words. Not of a failure within it: those are for its makers."""
     if reply.status >= 500:
         return ""
-    said = expressions.found(api.errors.message, reply.data)
+    try:
+        said = expressions.found(api.errors.message, reply.data)
+    except Overspent:
+        return ""
     if not isinstance(said, str):
         return ""
     return redacted(printable(" ".join(said.split())))[:_LONGEST_MESSAGE].rstrip(".")

@@ -15,8 +15,9 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 from jmespath.visitor import TreeInterpreter
 
-from toolgate.upstreams.connector import adf, copying
-from toolgate.upstreams.connector.reaching import Reach, reach
+from toolgate.upstreams.connector import adf, copying, spending
+from toolgate.upstreams.connector.reaching import Reach, flattened, reach
+from toolgate.upstreams.connector.spending import Budget, Overspent
 
 _LONGEST_TEXT = 16 * 1024 * 1024
 """Characters of a text that is joined together."""
@@ -45,8 +46,59 @@ class _Functions(functions.Functions):
         return None if text is None else text[max(0, int(start)) :]
 
 
+_Library: Any = TreeInterpreter
+
+
+class _Interpreter(_Library):
+    """The library's, which says what it does: each part of an expression that it looks at, and what is done at once to
+    a whole list, object or text."""
+
+    def __init__(self, options: Any) -> None:
+        _Library.__init__(self, options)
+        names = (name for name in dir(self) if name.startswith("visit_"))
+        self._visits: dict[str, Any] = {name.removeprefix("visit_"): getattr(self, name) for name in names}
+
+    def visit(self, node: Any, value: Any) -> Any:
+        """As the library's, which takes as long again to find its method."""
+        budget = spending.here.budget
+        budget.left -= 1
+        if budget.left < 0:
+            raise Overspent
+        return self._visits[node["type"]](node, value)
+
+    def visit_slice(self, node: Any, value: Any) -> Any:
+        return self._paid(_Library.visit_slice(self, node, value))
+
+    def visit_flatten(self, node: Any, value: Any) -> Any:
+        return flattened(self.visit(node["children"][0], value))
+
+    def visit_comparator(self, node: Any, value: Any) -> Any:
+        left, right = (self.visit(child, value) for child in node["children"])
+        spending.compare(left, right)
+        if node["value"] not in self._EQUALITY_OPS and not _have_an_order(left, right):
+            return None
+        return self.COMPARATOR_FUNC[node["value"]](left, right)
+
+    def visit_function_expression(self, node: Any, value: Any) -> Any:
+        given = [self.visit(child, value) for child in node["children"]]
+        spending.spend(sum(map(spending.size, given)))
+        return self._paid(self._functions.call_function(node["value"], given))
+
+    @staticmethod
+    def _paid(found: Any) -> Any:
+        spending.spend(spending.size(found))
+        return found
+
+
+def _have_an_order(left: Any, right: Any) -> bool:
+    """Two numbers, or two texts."""
+    if isinstance(left, str) or isinstance(right, str):
+        return isinstance(left, str) and isinstance(right, str)
+    return all(isinstance(one, int | float) and not isinstance(one, bool) for one in (left, right))
+
+
 FUNCTIONS = cast("Any", _Functions())
-_LIBRARY: Any = TreeInterpreter(jmespath.Options(custom_functions=FUNCTIONS))
+_LIBRARY: Any = _Interpreter(jmespath.Options(custom_functions=FUNCTIONS))
 _KNOWN: frozenset[str] = frozenset(cast("Any", _Functions).FUNCTION_TABLE)
 
 
@@ -87,13 +139,21 @@ def _called(part: Any) -> Iterator[str]:
             yield from _called(child)
 
 
-def found(expression: str, data: Any) -> Any:
-    """What the expression finds; None where there is nothing, and where a function got what it cannot take."""
+def found(expression: str, data: Any, budget: Budget | None = None) -> Any:
+    """What the expression finds; None where there is nothing, and where a function got what it cannot take. Raises
+    Overspent where that is more than is left of the `budget`; without one there is the least."""
+    before = spending.begin(Budget() if budget is None else budget)
     try:
         return _reach(expression)(data)
     except JMESPathError:
         return None
+    finally:
+        spending.end(before)
 
 
-def holds(expression: str, data: Any) -> bool:
-    return found(expression, data) is True
+def holds(expression: str, data: Any, budget: Budget | None = None) -> bool:
+    """As `found`; what is too much does not hold."""
+    try:
+        return found(expression, data, budget) is True
+    except Overspent:
+        return False

@@ -53,14 +53,14 @@ class Lookups:
         self._clock = clock
         self._kept = {name: Kept({}) for name in lookups}
 
-    async def put(self, tool: Tool, found: Any, deadline: float) -> Any:
-        """What a tool found, with what its ids stand for."""
+    async def put(self, tool: Tool, found: Any, deadline: float, *, apart: bool = False) -> Any:
+        """What a tool found, with what its ids stand for. Large things are gone through `apart`, in a thread."""
         for name, where in tool.lookups.items():
             lookup = self._lookups[name]
             ids: dict[str, None] = {}
-            _collect(found, lookup, where, ids)
+            await _done(apart, _collect, found, lookup, where, ids)
             known = await self._known(name, lookup, ids, deadline) if ids else {}
-            found = _put(found, lookup, where, known) if known else found
+            found = await _done(apart, _put, found, lookup, where, known) if known else found
         return found
 
     async def _known(self, name: str, lookup: Lookup, ids: Collection[str], deadline: float) -> dict[str, str]:
@@ -86,6 +86,10 @@ def shown(text: Any) -> str | None:
     if not isinstance(text, str):
         return None
     return printable(" ".join(text.translate(_MARKUP).split()))[:_LONGEST].strip() or None
+
+
+async def _done(apart: bool, part: Callable[..., Any], *given: Any) -> Any:
+    return await asyncio.to_thread(part, *given) if apart else part(*given)
 
 
 def _collect(value: Any, lookup: Lookup, where: LookedUp, ids: dict[str, None]) -> None:

@@ -13,6 +13,7 @@ from toolgate.protocol.sealed import Seal
 from toolgate.upstreams.connector import expressions
 from toolgate.upstreams.connector.arguments import LIMIT, LONGEST_TOKEN, PAGE_TOKEN
 from toolgate.upstreams.connector.format import Pagination, Request
+from toolgate.upstreams.connector.spending import Budget
 from toolgate.upstreams.connector.trouble import Trouble
 
 _LINK = re.compile(r"<([^<>]{1,2000})>([^<]*)")
@@ -91,22 +92,24 @@ def linked(paging: Pagination, position: Position, request: Request) -> Request 
 
 
 def following(
-    paging: Pagination, position: Position, body: Any, headers: Mapping[str, str], url: str
-) -> Position | None:
-    """Where the list goes on after this answer; None at its end. `url` is what was asked, for links relative to it."""
+    paging: Pagination, position: Position, body: Any, headers: Mapping[str, str], url: str,
+    budget: Budget | None = None,
+) -> Position | None:  # fmt: skip
+    """Where the list goes on after this answer; None at its end. `url` is what was asked, for links relative to it.
+    Raises Overspent."""
     if paging.style == "none":
         return None
     name = paging.position_params[0]
-    found: Any = expressions.found(paging.rows, body)
+    found: Any = expressions.found(paging.rows, body, budget)
     rows = len(cast("list[Any]", found)) if isinstance(found, list) else 0
     at: dict[str, str] | None = None
     if paging.style == "link_header":
         at = _linked(paging, headers.get("link", ""), url)
     elif paging.style == "link_body":
-        link = expressions.found(paging.next_link or "", body)
+        link = expressions.found(paging.next_link or "", body, budget)
         at = _onward(paging, link, url) if isinstance(link, str) and link else None
     elif paging.style == "cursor":
-        cursor = expressions.found(paging.next_cursor or "", body)
+        cursor = expressions.found(paging.next_cursor or "", body, budget)
         cursor = "" if not cursor else str(cursor) if paging.next_path is None else str(cursor).rpartition("/")[2]
         at = {name: cursor} if 0 < len(cursor) <= _LONGEST_VALUE else None
     elif rows >= position.size:

@@ -1,8 +1,13 @@
 """JMESPath as functions made once. The library looks up each part of an expression again for each row; the parts that
-projections are made of are functions here, and all others are still the library's. The meaning is the library's own."""
+projections are made of are functions here, and all others are still the library's. The meaning is the library's own.
+
+What they do for each row they pay for beforehand, once for all rows: see `spending`.
+"""
 
 from collections.abc import Callable
 from typing import Any, cast
+
+from toolgate.upstreams.connector import spending
 
 Reach = Callable[[Any], Any]
 """A value to what an expression finds in it."""
@@ -68,31 +73,43 @@ def _list(_: Node, parts: list[Reach]) -> Reach:
     return lambda value: None if value is None else [part(value) for part in parts]
 
 
-def _projection(_: Node, parts: list[Reach]) -> Reach:
+def _projection(node: Node, parts: list[Reach]) -> Reach:
     base, each = parts
+    weight = _weight(node["children"][1])
 
     def projection(value: Any) -> list[Any] | None:
         rows = base(value)
         if not isinstance(rows, list):
             return None
+        spending.spend(len(cast("list[Any]", rows)) * weight)
         return [found for row in cast("list[Any]", rows) if (found := each(row)) is not None]
 
     return projection
 
 
+def _weight(node: Node) -> int:
+    """The parts of an expression that are looked at once for each row. What the library does counts by itself."""
+    if node["type"] not in _MAKERS:
+        return 1
+    children = node["children"][:1] if node["type"] == "projection" else node["children"]
+    return 1 + sum(map(_weight, children))
+
+
 def _flatten(_: Node, parts: list[Reach]) -> Reach:
     (base,) = parts
+    return lambda value: flattened(base(value))
 
-    def flatten(value: Any) -> list[Any] | None:
-        rows = base(value)
-        if not isinstance(rows, list):
-            return None
-        merged: list[Any] = []
-        for row in cast("list[Any]", rows):
-            merged.extend(cast("list[Any]", row) if isinstance(row, list) else [row])
-        return merged
 
-    return flatten
+def flattened(rows: Any) -> list[Any] | None:
+    """Lists within a list, as one. Pays before it makes anything."""
+    if not isinstance(rows, list):
+        return None
+    known = cast("list[Any]", rows)
+    spending.spend(len(known) + sum([len(cast("list[Any]", row)) for row in known if isinstance(row, list)]))
+    merged: list[Any] = []
+    for row in known:
+        merged.extend(cast("list[Any]", row) if isinstance(row, list) else [row])
+    return merged
 
 
 _MAKERS: dict[str, Callable[[Node, list[Reach]], Reach]] = {

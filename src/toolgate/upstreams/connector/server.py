@@ -1,8 +1,8 @@
 """A product as a server: its tools, and what a call of one becomes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, cast
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -25,13 +25,15 @@ from toolgate.upstreams.connector.paging import Position
 from toolgate.upstreams.connector.results import Scrub
 from toolgate.upstreams.connector.sending import Sender
 from toolgate.upstreams.connector.settings import Settings
+from toolgate.upstreams.connector.spending import Budget, Overspent
 from toolgate.upstreams.connector.trouble import Trouble
 
-_LARGE = 1024 * 1024
-"""Bytes of an answer from which on it is looked through in a thread. Decoding holds the interpreter there too: for what
-is smaller, and takes two milliseconds at most, handing over costs more than it frees."""
+_LARGE = 256 * 1024
+"""Bytes of an answer from which on it is looked through in a thread. What is smaller and yet much work, because it is
+thousands of tiny rows, goes there too: it is begun here, and given up when it has become too much."""
 
 _ROWS = "rows"
+T = TypeVar("T")
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -56,6 +58,30 @@ class Product(msgspec.Struct, frozen=True):
     origin: str
     base: str
     variables: Mapping[str, str] = {}
+
+
+class Work:
+    """Reading the answers of one call, within a budget. `apart` once it goes to threads."""
+
+    def __init__(self, most: int) -> None:
+        self._budget = Budget(most)
+        self.apart = False
+
+    def weigh(self, reply: Reply) -> None:
+        """To be told of what will be decoded. Raises Overspent: commas are about as many as values, and decoding holds
+        everybody, in a thread too."""
+        self.apart = self.apart or len(reply.body) > _LARGE
+        if len(reply.body) > self._budget.most and reply.body.count(b",") > self._budget.most:
+            raise Overspent
+
+    async def do(self, part: Callable[[Budget], T]) -> T:
+        """A part of it. It may be begun twice, and changes nothing. Raises Overspent."""
+        if not self.apart:
+            try:
+                return part(Budget())
+            except Overspent:
+                self.apart = True
+        return await asyncio.to_thread(part, self._budget)
 
 
 class ConnectorServer:
@@ -85,9 +111,12 @@ class ConnectorServer:
         prepared = self._tools.get(name)
         if out.method != "tools/call" or prepared is None:
             raise UpstreamError(INVALID_PARAMS, f"unknown tool: {name[:100]}")
-        scrub = self._product.scrub
+        product = self._product
+        scrub = product.scrub
         try:
-            return results.structured(await self._told(out, prepared), scrub)
+            return results.structured(await self._told(out, prepared, Work(product.settings.result_values)), scrub)
+        except Overspent:
+            return results.refused(f"{name}: {self._overspent(prepared.tool)}", scrub)
         except Trouble as trouble:
             return results.refused(f"{name}: {trouble.message}", scrub)
         except RecursionError:
@@ -102,7 +131,16 @@ class ConnectorServer:
     def close(self) -> None:
         self._announcements.end()
 
-    async def _told(self, out: Outbound, prepared: Prepared) -> dict[str, Any]:
+    def _overspent(self, tool: Tool) -> str:
+        product = self._product
+        sent = "" if tool.hints.read_only else "it was sent, and not refused; but "
+        return (
+            f"{sent}the answer of {product.connector.title} is too much: reading it takes more than "
+            f"{product.settings.result_values} values. Ask for less; "
+            f"an administrator may raise `result_values` of the server {product.name!r}"
+        )
+
+    async def _told(self, out: Outbound, prepared: Prepared, work: Work) -> dict[str, Any]:
         given = arguments.given(out)
         tool, page = prepared.tool, None
         if prepared.paging is not None:
@@ -111,20 +149,20 @@ class ConnectorServer:
         values = arguments.accepted(prepared.params, given)
         self._judge(tool, values, bound=not tool.steps)
         if tool.steps:
-            return await self._stepped(out, prepared, values)
+            return await self._stepped(out, prepared, values, work)
         assert tool.request is not None
         request, more = tool.request, dict[str, Any]()
         if prepared.paging is not None and page is not None:
             onward = paging.linked(prepared.paging, page, request)
             request, more = (request, paging.query(prepared.paging, page)) if onward is None else (onward, more)
-        reply, url = await self._asked(out, prepared, request, values, more)
+        reply, url = await self._sent(out, prepared, request, values, more)
+        await self._accept(prepared.tool, reply, work)
         if tool.response == "text":
             return self._text(reply)
-        large = len(reply.body) > _LARGE
-        found = await asyncio.to_thread(self._found, tool, reply) if large else self._found(tool, reply)
+        found = await work.do(lambda budget: self._found(tool, reply, budget))
         if tool.lookups:
-            found = await self._lookups.put(tool, found, out.deadline)
-        return self._shown(prepared, reply, page, url, found)
+            found = await self._lookups.put(tool, found, out.deadline, apart=work.apart)
+        return await work.do(lambda budget: self._shown(prepared, reply, page, url, found, budget))
 
     def _judge(self, tool: Tool, values: dict[str, Any], *, bound: bool) -> None:
         narrowing.judge(self._connector, self._product.settings.allow, tool, values, bound=bound)
@@ -138,14 +176,12 @@ class ConnectorServer:
             return paging.start(prepared.paging, asked, size)
         return paging.opened(self._product.seal, token, asked)
 
-    async def _asked(
-        self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, Any]
-    ) -> tuple[Reply, str]:
-        """A good answer, and the URL that was asked. Raises Trouble for any other."""
-        reply, url = await self._sent(out, prepared, request, values, more)
-        if not answers.is_good(self._connector, reply):
+    async def _accept(self, tool: Tool, reply: Reply, work: Work) -> None:
+        """Raises Trouble for an answer that is not good."""
+        if 200 <= reply.status < 300 and (tool.response == "json" or self._connector.errors.success_when is not None):
+            work.weigh(reply)
+        if not await work.do(lambda budget: answers.is_good(self._connector, reply, budget)):
             raise Trouble(answers.refusal(self._connector, reply, self._product.clock.now()))
-        return reply, url
 
     async def _sent(
         self, out: Outbound, prepared: Prepared, request: Request, values: dict[str, Any], more: dict[str, Any]
@@ -157,29 +193,28 @@ class ConnectorServer:
         reply = await product.sender.send(made, idempotent=idempotent, deadline=out.deadline)
         return reply, f"{product.origin}{made.target}"
 
-    async def _stepped(self, out: Outbound, prepared: Prepared, values: dict[str, Any]) -> dict[str, Any]:
-        seen: dict[str, Any] = {"args": dict(values)}
+    async def _stepped(self, out: Outbound, prepared: Prepared, values: dict[str, Any], work: Work) -> dict[str, Any]:
+        tool, seen = prepared.tool, dict[str, Any](args=dict(values))
         missing: list[str] = []
-        for step in prepared.tool.steps:
-            for name, expression in step.bind.items():
-                bound = expressions.found(expression, seen)
-                if bound is not None:
-                    values[name] = _fitting(prepared.params[name], name, bound)
-            self._judge(prepared.tool, values, bound=step.request.method != "GET")
-            reply = await self._step(out, prepared, step, values)
+        for step in tool.steps:
+            values |= await work.do(lambda budget, step=step: _bound(prepared, step, seen, budget))
+            self._judge(tool, values, bound=step.request.method != "GET")
+            reply = await self._step(out, prepared, step, values, work)
             if reply is None and not step.quiet:
                 missing.append(step.id)
-            seen[step.id] = None if reply is None else self._data(reply)
-        self._judge(prepared.tool, values, bound=True)
-        found = expressions.found(prepared.tool.result, seen)
-        if prepared.tool.lookups:
-            found = await self._lookups.put(prepared.tool, found, out.deadline)
-        told = self._object(prepared.tool, found)
+            seen[step.id] = None if reply is None else await work.do(lambda _, reply=reply: self._data(reply))
+        self._judge(tool, values, bound=True)
+        found = await work.do(lambda budget: expressions.found(tool.result, seen, budget))
+        if tool.lookups:
+            found = await self._lookups.put(tool, found, out.deadline, apart=work.apart)
+        told = await work.do(lambda _: self._object(tool, found))
         if missing:
             told["note"] = f"not known at the moment: {', '.join(missing)}; ask again in a minute"
         return told
 
-    async def _step(self, out: Outbound, prepared: Prepared, step: Step, values: dict[str, Any]) -> Reply | None:
+    async def _step(
+        self, out: Outbound, prepared: Prepared, step: Step, values: dict[str, Any], work: Work
+    ) -> Reply | None:
         """None where the answer is one of those that mean: there is nothing."""
         reply, _ = await self._sent(out, prepared, step.request, values, {})
         retry = step.retry_on
@@ -190,8 +225,7 @@ class ConnectorServer:
             reply, _ = await self._sent(out, prepared, step.request, values, {})
         if reply.status in step.absent_on:
             return None
-        if not answers.is_good(self._connector, reply):
-            raise Trouble(answers.refusal(self._connector, reply, self._product.clock.now()))
+        await self._accept(prepared.tool, reply, work)
         return reply
 
     async def _look_up(self, lookup: Lookup, id_: str, deadline: float) -> Any:
@@ -202,8 +236,10 @@ class ConnectorServer:
             values = {**{name: param.default for name, param in shared.items()}, ID: id_}
             made = built(lookup.request, {**shared, ID: lookup.id}, values, {}, product.base)
             reply = await product.sender.send(made, idempotent=True, deadline=deadline, patient=False)
-            return expressions.found(lookup.value, reply.data) if answers.is_good(self._connector, reply) else None
-        except (Trouble, UpstreamFailed, RecursionError):
+            if len(reply.body) > _LARGE or not answers.is_good(self._connector, reply):
+                return None
+            return expressions.found(lookup.value, reply.data)
+        except (Trouble, Overspent, UpstreamFailed, RecursionError):
             return None
 
     def _data(self, reply: Reply) -> Any:
@@ -211,13 +247,15 @@ class ConnectorServer:
             raise UpstreamFailed(f"server {self._product.name!r}: its answer is not JSON")
         return reply.data
 
-    def _found(self, tool: Tool, reply: Reply) -> Any:
+    def _found(self, tool: Tool, reply: Reply, budget: Budget) -> Any:
         """What a tool takes of an answer."""
         data = self._data(reply)
-        found = data if tool.result == "raw" else expressions.found(tool.result, data)
+        found = data if tool.result == "raw" else expressions.found(tool.result, data, budget)
         return results.without(found, frozenset(tool.drop)) if tool.drop else found
 
-    def _shown(self, prepared: Prepared, reply: Reply, page: Position | None, url: str, found: Any) -> dict[str, Any]:
+    def _shown(
+        self, prepared: Prepared, reply: Reply, page: Position | None, url: str, found: Any, budget: Budget
+    ) -> dict[str, Any]:
         """What the model gets of it."""
         tool = prepared.tool
         members = cast("dict[str, Any]", found) if isinstance(found, dict) else {_ROWS: found}
@@ -225,10 +263,10 @@ class ConnectorServer:
             if page is not None:
                 raise UpstreamFailed(f"server {self._product.name!r}: its answer holds no list where one is expected")
             return self._object(tool, found)
-        return self._rows(prepared, reply, page, url, members)
+        return self._rows(prepared, reply, page, url, members, budget)
 
     def _rows(
-        self, prepared: Prepared, reply: Reply, page: Position | None, url: str, members: dict[str, Any]
+        self, prepared: Prepared, reply: Reply, page: Position | None, url: str, members: dict[str, Any], budget: Budget
     ) -> dict[str, Any]:
         skip = 0 if page is None else page.skip
         rows = cast("list[Any]", members[_ROWS])[skip:]
@@ -242,7 +280,7 @@ class ConnectorServer:
         if count < len(rows):
             onward = msgspec.structs.replace(page, skip=skip + count)
         else:
-            onward = paging.following(prepared.paging, page, reply.data, reply.headers, url)
+            onward = paging.following(prepared.paging, page, reply.data, reply.headers, url, budget)
         if onward is not None:
             told["next_page_token"] = paging.sealed(self._product.seal, onward)
         return told
@@ -263,6 +301,16 @@ class ConnectorServer:
         if not cut:
             return {"text": kept, "truncated": False}
         return {"text": kept, "truncated": True, "note": f"the first {len(kept)} of {len(text)} characters"}
+
+
+def _bound(prepared: Prepared, step: Step, seen: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
+    """What a step binds of what was seen before it."""
+    values: dict[str, Any] = {}
+    for name, expression in step.bind.items():
+        bound = expressions.found(expression, seen, budget)
+        if bound is not None:
+            values[name] = _fitting(prepared.params[name], name, bound)
+    return values
 
 
 def _set(params: dict[str, Param], variables: Mapping[str, str]) -> dict[str, Param]:

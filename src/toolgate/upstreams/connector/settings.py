@@ -24,8 +24,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reference; `token` stands for the field of that name. `tools` are globs. `read_only` offers only tools that read.
     One of your own is read when these are: what is wrong with it is told then.
 
-    `allow` narrows by the connector's constraints, each to globs. `result_bytes` is the most bytes of one result.
-    `private` lets the product be in your own network. `ca_file` is a PEM bundle to trust instead of the system's.
+    `allow` narrows by the connector's constraints, each to globs. `result_bytes` is the most bytes of one result,
+    `result_values` the most values that are looked at or made for it. `private` lets the product be in your own
+    network. `ca_file` is a PEM bundle to trust instead of the system's.
     """
 
     connector: str | None = None
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     read_only: bool = False
     allow: Annotated[dict[str, Globs], _FEW] = {}
     result_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000)] = 24_000
+    result_values: Annotated[int, msgspec.Meta(ge=10_000, le=100_000_000)] = 1_000_000
     private: bool = False
     ca_file: str | None = None
 

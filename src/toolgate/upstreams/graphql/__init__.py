@@ -78,7 +78,10 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
     sender = Sender(spec.name, api, base, route, toolbox.clock, (), spec.timeout)
     literal = frozenset((name, text) for name, text in spec.headers if references.find(text) is None)
     seal = Seal(toolbox.key(f"graphql-page/{spec.name}/{origin}"), "graphql-page")
-    endpoint = Endpoint(spec.name, target, api, sender, seal, toolbox.clock, hidden, literal, settings.result_bytes)
+    endpoint = Endpoint(
+        spec.name, target, api, sender, seal, toolbox.clock, hidden, literal,
+        settings.result_bytes, settings.result_values,
+    )  # fmt: skip
     server = GraphQLServer(endpoint, {tool.name: tool for tool in bound})
     try:
         yield server

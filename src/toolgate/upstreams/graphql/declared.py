@@ -63,8 +63,8 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Schemas by the name of a GraphQL type: of scalars that are not built in and, without a schema, of all other types.
 
     `max_depth`, `max_aliases`, `max_fields` and `max_roots` bound each document, its fragments included.
-    `result_bytes` is the most bytes of one result. `plain_http` lets the address be `http` beyond this machine.
-    `ca_file` is a PEM bundle to trust instead of the system's.
+    `result_bytes` is the most bytes of one result, `result_values` the most values that are read for it. `plain_http`
+    lets the address be `http` beyond this machine. `ca_file` is a PEM bundle to trust instead of the system's.
     """
 
     url: str
@@ -78,6 +78,7 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_fields: Annotated[int, msgspec.Meta(ge=1, le=2000)] = 300
     max_roots: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     result_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1_000_000)] = 24_000
+    result_values: Annotated[int, msgspec.Meta(ge=10_000, le=100_000_000)] = 1_000_000
     plain_http: bool = False
     ca_file: str | None = None
 

@@ -24,6 +24,7 @@ from toolgate.upstreams.connector.format import Param
 from toolgate.upstreams.connector.paging import Position
 from toolgate.upstreams.connector.results import Scrub
 from toolgate.upstreams.connector.sending import Sender
+from toolgate.upstreams.connector.spending import Budget, Overspent
 from toolgate.upstreams.connector.trouble import Trouble
 from toolgate.upstreams.graphql import definitions, outcomes, shaping, values
 from toolgate.upstreams.graphql.operations import Prepared
@@ -52,6 +53,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     hidden: tuple[str, ...]
     literal: frozenset[tuple[str, str]]
     result_bytes: int
+    result_values: int
 
 
 class GraphQLServer:
@@ -79,6 +81,8 @@ class GraphQLServer:
         scrub = self._scrub(out.grant)
         try:
             return results.structured(await self._told(out, tool), scrub)
+        except Overspent:
+            return results.refused(f"{name}: {self._overspent(tool)}", scrub)
         except Trouble as trouble:
             return results.refused(f"{name}: {trouble.message}", scrub)
 
@@ -118,9 +122,22 @@ class GraphQLServer:
         hints = self._hints[tool.name]
         idempotent = hints.read_only or hints.idempotent
         reply = await self._endpoint.sender.send(built, idempotent=idempotent, deadline=out.deadline)
-        if len(reply.body) > _LARGE:
-            return await asyncio.to_thread(self._shown, tool, reply, page)
-        return self._shown(tool, reply, page)
+        most = self._endpoint.result_values
+        if len(reply.body) <= _LARGE:
+            try:
+                return self._shown(tool, reply, page, Budget())
+            except Overspent:
+                pass
+        elif len(reply.body) > most and reply.body.count(b",") > most:
+            raise Overspent
+        return await asyncio.to_thread(self._shown, tool, reply, page, Budget(most))
+
+    def _overspent(self, tool: Prepared) -> str:
+        sent = "" if self._hints[tool.name].read_only else "it was sent, and not refused; but "
+        return (
+            f"{sent}the answer is too much: reading it takes more than {self._endpoint.result_values} values. Ask for "
+            f"less; an administrator may raise `result_values` of the server {self._endpoint.name!r}"
+        )
 
     def _position(self, tool: Prepared, given: dict[str, Any]) -> Position:
         assert tool.pages is not None
@@ -131,11 +148,11 @@ class GraphQLServer:
             return paging.start(tool.pages.pagination, asked, size)
         return paging.opened(self._endpoint.seal, token, asked)
 
-    def _shown(self, tool: Prepared, reply: Reply, page: Position | None) -> dict[str, Any]:
+    def _shown(self, tool: Prepared, reply: Reply, page: Position | None, budget: Budget) -> dict[str, Any]:
         """What the model gets of an answer."""
         outcome = outcomes.judged(self._endpoint.api, reply, self._endpoint.name, self._endpoint.clock.now())
         result, most = tool.declared.result, self._endpoint.result_bytes
-        found = shaping.members(outcome.data if result is None else expressions.found(result, outcome.data))
+        found = shaping.members(outcome.data if result is None else expressions.found(result, outcome.data, budget))
         path = None if result is None or not isinstance(found.get(shaping.ROWS), list) else (shaping.ROWS,)
         if tool.pages is not None and page is not None:
             path = tool.pages.path if result is None else (shaping.ROWS,)
