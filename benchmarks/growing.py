@@ -8,7 +8,6 @@ TOOLS = 100
 
 
 def build() -> MCPServer[Any]:
-    """A server of its own for each gateway."""
     server: MCPServer[Any] = MCPServer("growing")
 
     def add(name: str) -> None:
@@ -29,3 +28,7 @@ def build() -> MCPServer[Any]:
 
     del grow
     return server
+
+
+if __name__ == "__main__":
+    build().run("stdio")

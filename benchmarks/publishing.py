@@ -53,6 +53,9 @@ PATIENCE_S = 30.0
 STARTING_S = 0.3
 """What the start of the programs on the other core takes of this process does not count."""
 GATEWAY, BESIDE = Placement(0), Placement(1)
+YIELDING = ("chrt", "--idle", "0")
+"""For what must not take from the load generator and its upstream what the gateway then seems to take: whoever else
+wakes, goes first."""
 
 
 def entities(digests: Mapping[str, str], upstream: str) -> Iterator[Entity]:
@@ -72,8 +75,9 @@ def entities(digests: Mapping[str, str], upstream: str) -> Iterator[Entity]:
     for number, name in enumerate(names[:-1]):
         settings = {"url": upstream}
         yield Server(name=name, kind="streamable_http", settings=settings, era="modern", tags=(f"tag-{number % 10}",))
-    where = {"object": "growing:build", "path": str(HERE)}
-    yield Server(name=GROWING, kind="python", settings=where, era="legacy")
+    command = [*BESIDE.prefix(), *YIELDING, sys.executable, "-m", "benchmarks.growing"]
+    where = {"command": command, "cwd": str(HERE.parent)}
+    yield Server(name=GROWING, kind="stdio", settings=where, era="legacy", sharing="all")
     for number in range(GRANTS - 2):
         spec = grant(number, [*names[:-1], GROWING])
         subject = spec.subject.replace("user:", "user:user-")
@@ -188,7 +192,6 @@ class Beat:
 async def serving(data: DataDir, port: int, log: Path) -> AsyncIterator[Gateway]:
     """The gateway as `toolgate up` runs it, with its 200 servers discovered."""
     settings = Settings(port=port, data_dir=data.path)
-    # Without it, the SDK in our process writes our log in colours, which takes as long as a compilation.
     with log.open("wb") as sink, log.with_name("gateway.log").open("w") as lines:
         logging_setup.configure("json", settings.log_level, lines)
         calls = CallLog(CallLogConfig(sink.fileno()))
@@ -250,10 +253,9 @@ class Bench:
         if not changing:
             said, changes = await load, {}
         else:
-            # It must not take from the load generator what the gateway then seems to take: whoever wakes, goes first.
             itself = (sys.executable, "-m", "benchmarks.publishing", "--changer", str(self.port))
             secret = {"BENCH_LOCAL": self.local, "BENCH_PROBE": self.clear[PROBE], "BENCH_S": str(self.seconds)}
-            said, changes = await asyncio.gather(load, child("chrt", "--idle", "0", *itself, **secret))
+            said, changes = await asyncio.gather(load, child(*YIELDING, *itself, **secret))
         if said["errors"]:
             raise ValueError(f"{said['errors']} calls were not answered right")
         return Window(said["p50_us"] / 1e3, said["p99_us"] / 1e3, beat.longest * 1e3, changes)

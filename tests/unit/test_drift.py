@@ -62,3 +62,10 @@ def test_what_is_nested_without_end_counts_as_it_is_written():
     deep = msgspec.Raw(b"[" * 5000 + b"]" * 5000)
     offers = (Offer(OfferKind.TOOL, "deep", {"inputSchema": deep}),)
     assert list(dict(digests(Discovery(frozenset(), (), b"{}", None, None, offers)))) == ["tool:deep"]
+
+
+def test_of_many_differences_a_line_of_the_log_names_the_first_few():
+    found = Drift(added=tuple(f"tool:new_{number}" for number in range(7)), removed=("tool:old",))
+    assert len(found.lines()) == 8
+    assert str(found).startswith("tool:new_0 is new; tool:new_1 is new; ")
+    assert str(found).endswith("tool:new_4 is new; and 3 more")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from toolgate.control.gathered import Gathered, gather, gather_steps
-from toolgate.control.slices import done
+from toolgate.control.slices import done, others
 from toolgate.control.vault import StoredSecrets
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Entity, Secret, Server, Virtual
@@ -123,6 +123,7 @@ class Gathering:
         taken meanwhile goes with these records, too."""
         while True:
             file = self.file
+            await others()
             gathered = await done(gather_steps(Directory(self._records, file), self._clock.now()))
             if self.file is file:
                 return file, _sound(gathered)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from toolgate.control.offered import Offered
+from toolgate.control.slices import others
 from toolgate.model.catalog import Discovery
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Acceptance, Server
@@ -74,7 +75,9 @@ class Accepting:
         if not fresh and self._seen.keys() == discoveries.keys():
             return
         _, records = await self._store.load()
+        await others()
         directory = Directory(records, self._file())
+        await others()
         names = frozenset(directory.all(Server)) | {spec.name for spec in directory.declared.servers}
         first = [
             Acceptance(name=name, offers=dict(await self._offered.of(name, found)))

@@ -85,7 +85,7 @@ class Opened:
                 await self._keep_up(changed, updated)
             if loop.time() - began > LAST_RETRY:
                 delay = FIRST_RETRY
-            await asyncio.sleep(delay * random.uniform(0.8, 1.2))
+            await asyncio.sleep(_spread(delay))
             delay = min(delay * 2, LAST_RETRY)
             async with self.turns.ill:
                 found = await self._discover(changed)
@@ -130,7 +130,7 @@ class Opened:
         stale = asyncio.Event()
         hearing = asyncio.create_task(self._hear(stale, updated))
         probing = asyncio.create_task(self._probed(changed))
-        pause = _SECOND_LOOK
+        pause = _spread(_SECOND_LOOK)
         try:
             while True:
                 asked = await _set_within(pause, stale, hearing, probing)
@@ -144,7 +144,7 @@ class Opened:
                     updated(self.spec.name, None)
                 if asked:
                     await asyncio.sleep(_CALM)
-                pause = _REPOLL
+                pause = _spread(_REPOLL)
         finally:
             hearing.cancel()
             probing.cancel()
@@ -167,6 +167,11 @@ class Opened:
             logger.debug("server %s cannot be heard: %s", self.spec.name, fault.message)
         except Exception:
             logger.exception("server %s: listening failed unexpectedly", self.spec.name)
+
+
+def _spread(seconds: float) -> float:
+    """About so long: hundreds of servers that started together are not all read in the same moment for ever."""
+    return seconds * random.uniform(0.8, 1.2)
 
 
 async def _set_within(seconds: float, event: asyncio.Event, *unless: "asyncio.Task[None]") -> bool:

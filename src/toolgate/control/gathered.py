@@ -92,13 +92,17 @@ def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gath
         withheld={**file.withheld, **dict(_withheld(directory, answering))},
         file=file.file,
     )
+    uses: dict[str, frozenset[str]] = {}
+    for one in (*servers, *file.servers):
+        if pace.spent(1):
+            yield
+        used = secrets_of(one)
+        if used:
+            uses[one.name] = used
     yield
-    return Gathered(
-        declared,
-        until=_until(directory, now),
-        secrets=tuple(_by_name(directory, Secret)),
-        uses={one.name: used for one in (*servers, *file.servers) if (used := secrets_of(one))},
-    )
+    until = _until(directory, now)
+    yield
+    return Gathered(declared, until=until, secrets=tuple(_by_name(directory, Secret)), uses=uses)
 
 
 def _by_name(directory: Directory, entity: type[E]) -> list[E]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import msgspec
 
 from toolgate.control.compiler import Compiled, Source, compile_all, compile_steps
-from toolgate.control.slices import done
+from toolgate.control.slices import done, others
 from toolgate.model.snapshot import Snapshot
 
 _LOOK = 10.0
@@ -82,12 +82,15 @@ class Publisher:
         except Exception:
             logger.exception("the new configuration could not be compiled; the old one stays in force")
             return
-        old, self._compiled = self._compiled.snapshot, compiled
+        before, self._compiled = self._compiled, compiled
         for swapped in self._swapped:
             try:
-                swapped(old, compiled.snapshot)
+                swapped(before.snapshot, compiled.snapshot)
             except Exception:
                 logger.exception("the new configuration is in force, but not all of it was noticed by everyone")
+        # Giving back the memory of what was in force takes a turn of its own.
+        await others()
+        del before
 
     def _current_source(self) -> Source:
         return msgspec.structs.replace(self._source(), now=self._now())

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from toolgate.control.kinds import Kinds
+from toolgate.control.slices import others
 from toolgate.model.catalog import Discovery
 from toolgate.model.declared import Declared
 from toolgate.model.entities import ENTITIES, Entity
@@ -37,6 +38,7 @@ class Registry(msgspec.Struct, frozen=True):
     async def directory(self) -> Directory:
         """Every record, outside of any transaction."""
         _, records = await self.store.load()
+        await others()
         return Directory(records, self.declared())
 
     async def directory_in(self, transaction: Transaction) -> Directory:
@@ -44,4 +46,5 @@ class Registry(msgspec.Struct, frozen=True):
         records: list[Entity] = []
         for entity in ENTITIES.values():
             records.extend(await transaction.find(entity))
+        await others()
         return Directory(records, self.declared())

@@ -42,6 +42,10 @@ Whose = tuple[tuple[int, ...], tuple[str, ...]]
 """The numbers of the grants that hold for a principal, in order, and the globs of its ceiling on tools."""
 
 
+Identity = tuple[str, Reach, bytes, float | None, str]
+"""All of a grant that a row depends on: its effect, its reach, its conditions, when it expires, its name."""
+
+
 class Known(msgspec.Struct, frozen=True, eq=False):
     """What the last compilation found, to be reused where it still holds: for parts that are the very same.
 
@@ -53,7 +57,7 @@ class Known(msgspec.Struct, frozen=True, eq=False):
     named: Mapping[Reach, Mapping[str, int]]
     ceilings: Ceilings
     rows: Mapping[Rights, Row]
-    numbers: Mapping[tuple[object, ...], int] = {}
+    numbers: Mapping[Identity, int] = {}
     folded: Mapping[Whose, tuple[Rights, Row]] = {}
     horizon: Horizon | None = None
 
@@ -74,27 +78,30 @@ def compile_rows(
     asked: Asked, parts: Mapping[str, Part], before: Known, pace: Pace
 ) -> Generator[None, None, tuple[dict[str, Row], Known]]:
     """The rows by principal id, and what the next compilation may reuse."""
-    named = yield from _named(asked.grants, parts, before, pace)
-    identities = [_identity(grant) for grant in asked.grants]
-    if pace.spent(len(identities) // 5):
-        yield
-    known = Known(parts, named, {}, {}, _numbered(identities, before.numbers), {}, asked.horizon)
+    reaches: list[Reach] = []
+    for grant in asked.grants:
+        reaches.append(access.reach(grant))
+        if pace.spent(1):
+            yield
+    named = yield from _named(dict.fromkeys(reaches), parts, before, pace)
+    numbers, numbered = yield from _numbered(asked.grants, reaches, before.numbers, pace)
+    known = Known(parts, named, {}, {}, numbers, {}, asked.horizon)
     opened = yield from horizon.openings(tuple(named), asked.horizon, pace)
     yield
-    folding = _Folding(asked, known, before, opened, pace)
+    folding = _Folding(asked, known, before, [named[reach] for reach in reaches], opened, pace)
     yield
-    rows = yield from folding.rows([known.numbers[one] for one in identities])
+    rows = yield from folding.rows(numbered)
     return rows, known
 
 
 def _named(
-    grants: Sequence[GrantSpec], parts: Mapping[str, Part], before: Known, pace: Pace
+    reaches: Iterable[Reach], parts: Mapping[str, Part], before: Known, pace: Pace
 ) -> Generator[None, None, dict[Reach, dict[str, int]]]:
     """What each reach names, by part; parts of which it names nothing are left out."""
     fresh = {name: part for name, part in parts.items() if before.parts.get(name) is not part}
     stale = frozenset(name for name, part in before.parts.items() if parts.get(name) is not part)
     named: dict[Reach, dict[str, int]] = {}
-    for reach in dict.fromkeys(access.reach(grant) for grant in grants):
+    for reach in reaches:
         known = before.named.get(reach)
         if known is None:
             by_part, missing = dict[str, int](), parts
@@ -113,17 +120,20 @@ def _named(
 
 
 def _numbered(
-    identities: Sequence[tuple[object, ...]], before: Mapping[tuple[object, ...], int]
-) -> dict[tuple[object, ...], int]:
-    """A number for each; new ones get numbers that were not in use."""
+    grants: Sequence[GrantSpec], reaches: Sequence[Reach], before: Mapping[Identity, int], pace: Pace
+) -> Generator[None, None, tuple[dict[Identity, int], list[int]]]:
+    """The numbers by identity, and that of each grant; new ones get numbers that were not in use."""
     unused = max(before.values(), default=-1) + 1
-    return {one: before.get(one, unused + place) for place, one in enumerate(identities)}
-
-
-def _identity(grant: GrantSpec) -> tuple[object, ...]:
-    """All of a grant that a row depends on."""
-    tests = conditions.encoded(grant.conditions) if grant.conditions else b""
-    return grant.effect, access.reach(grant), tests, grant.expires, grant.name
+    numbers: dict[Identity, int] = {}
+    numbered: list[int] = []
+    for place, (grant, reach) in enumerate(zip(grants, reaches, strict=True)):
+        tests = conditions.encoded(grant.conditions) if grant.conditions else b""
+        identity = grant.effect, reach, tests, grant.expires, grant.name
+        number = numbers[identity] = before.get(identity, unused + place)
+        numbered.append(number)
+        if pace.spent(1):
+            yield
+    return numbers, numbered
 
 
 def _named_of(part: Part, reach: Reach, pace: Pace) -> Generator[None, None, int]:
@@ -155,14 +165,21 @@ class _Folding:
     there was one: what is rendered for a row lives as long as the row."""
 
     def __init__(
-        self, asked: Asked, known: Known, before: Known, opened: Mapping[Reach, tuple[int, int]], pace: Pace
+        self,
+        asked: Asked,
+        known: Known,
+        before: Known,
+        reached: Sequence[Mapping[str, int]],
+        opened: Mapping[Reach, tuple[int, int]],
+        pace: Pace,
     ) -> None:
+        """`reached` is what each grant names."""
         self._asked = asked
         self._known = known
         self._before = before
         self._pace = pace
         self._grants = asked.grants
-        self._reached = [known.named[access.reach(grant)] for grant in asked.grants]
+        self._reached = reached
         self._opened = opened
         self._shared = cast("dict[Rights, Row]", known.rows)
         self._made = cast("dict[Whose, tuple[Rights, Row]]", known.folded)

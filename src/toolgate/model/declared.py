@@ -132,7 +132,7 @@ class TeamSpec(msgspec.Struct, frozen=True):
     description: str | None = None
 
 
-class KeySpec(msgspec.Struct, frozen=True):
+class KeySpec(msgspec.Struct, frozen=True, gc=False):
     """Who may call. `digest` is `rules.keys.digest` of the key; `expires` is Unix time in seconds, from which the key
     is refused. `observer` may read metrics and every caller's records; it gives no right to call anything.
 
@@ -156,7 +156,7 @@ class KeySpec(msgspec.Struct, frozen=True):
     cost_center: str | None = None
 
 
-class GrantSpec(msgspec.Struct, frozen=True):
+class GrantSpec(msgspec.Struct, frozen=True, gc=False):
     """Who may (or may not) see and call what. Deny beats allow; what no allow names is not allowed.
 
     `subject` is `key:`, `user:`, `service:`, `team:` or `role:NAME`, or EVERYONE. `servers` are globs over the names of

@@ -23,7 +23,7 @@ target of a virtual server stands under both of its names."""
 NO_TAGS: Mapping[str, Container[str]] = {}
 
 
-class Reach(msgspec.Struct, frozen=True):
+class Reach(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """What a grant names, whoever it is for and whether it allows or denies: grants of equal reach share their work."""
 
     servers: tuple[str, ...]

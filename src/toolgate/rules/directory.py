@@ -4,7 +4,7 @@ Beside the records stands what a file declares (`Declared`): it can be referred 
 that, people, teams and roles are found like records; where a record has the same name, the record is found.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -92,13 +92,19 @@ class Directory:
         return tuple(found)
 
     @cached_property
-    def _direct(self) -> Mapping[str, tuple[str, ...]]:
+    def _direct(self) -> Mapping[str, Sequence[str]]:
         """The teams that name a subject, by subject; those whose owner it is among them."""
         direct: dict[str, list[str]] = {}
+        for _ in self._by_member(direct):
+            pass
+        return direct
+
+    def _by_member(self, direct: dict[str, list[str]]) -> Iterator[None]:
+        """Fills `direct`, one team at a time."""
         for team in self.all(Team).values():
             for subject in dict.fromkeys((*team.members, *team.owners)):
                 direct.setdefault(subject, []).append(team.name)
-        return {subject: tuple(teams) for subject, teams in direct.items()}
+            yield
 
     @cached_property
     def _owned(self) -> Mapping[str, tuple[str, ...]]:
@@ -116,10 +122,12 @@ class Directory:
         return {subject: tuple(bindings) for subject, bindings in bound.items()}
 
     def tables(self) -> Iterator[None]:
-        """Sorts by subject what is looked up by subject, one table at a time; else that is done when it is first
-        looked up."""
+        """Sorts by subject what is looked up by subject, a little at a time; else that is done when it is first looked
+        up."""
         yield
-        _ = self._direct
+        direct: dict[str, list[str]] = {}
+        yield from self._by_member(direct)
+        self._direct = direct
         yield
         _ = self._bound
         yield
