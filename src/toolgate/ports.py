@@ -225,6 +225,17 @@ class DataKeys(Protocol):
 
     def add(self) -> KeyRing:
         """Puts a new current key before the others, for certain; the ring then."""
+class KeyUses(Protocol):
+    """When keys were last used, by their names, in Unix seconds; kept for all processes of an installation, and no
+    change of a record. Raises StoreFailed."""
+
+    async def used(self) -> Mapping[str, float]: ...
+
+    async def keep(self, used: Mapping[str, float], /) -> None:
+        """Later uses replace earlier ones, never the other way round."""
+        ...
+
+
         ...
 
     def keep_only(self, used: frozenset[str], /) -> KeyRing:

@@ -102,7 +102,9 @@ async def migrated_postgres(postgres: Postgres, tmp_path: Path) -> AsyncGenerato
 async def emptied_postgres(postgres: Postgres, tmp_path: Path) -> Place:
     """One database for many tests, emptied before each; for those that change rows only."""
     await _migrated(postgres, tmp_path, SHARED)
-    await postgres.run("TRUNCATE record, change, idempotency", "UPDATE meta SET seq = 0", database=SHARED)
+    await postgres.run(
+        "TRUNCATE record, change, idempotency, key_use", "UPDATE meta SET seq = 0, pepper = NULL", database=SHARED
+    )
     return Place("postgres", tmp_path, postgres.url(SHARED), postgres)
 
 

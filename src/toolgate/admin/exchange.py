@@ -281,6 +281,12 @@ class Uses(msgspec.Struct, frozen=True):
     """The use cases that the API is a skin over."""
 
     records: Records
+class LastUse(Protocol):
+    """See `control.last_use`. `run` keeps when keys were used, until it is cancelled."""
+
+    async def run(self) -> None: ...
+
+
     keys: Keys
     vault: Vault
     servers: Servers
@@ -294,6 +300,7 @@ class Uses(msgspec.Struct, frozen=True):
 
 class Task(msgspec.Struct, frozen=True):
     """What a handler is given: a request whose route and principal are known. `request` is its id in the audit; `item`
+    last_use: LastUse
     is what the path names below the record, a tool of a server."""
 
     uses: Uses

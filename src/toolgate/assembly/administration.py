@@ -21,6 +21,7 @@ from toolgate.control.bundles import Bundles
 from toolgate.control.gathered import gather
 from toolgate.control.health import ServersHealth
 from toolgate.control.keys import Keys
+from toolgate.control.last_use import LastUse
 from toolgate.control.products import Products
 from toolgate.control.registry import Registry
 from toolgate.control.searching import Search
@@ -39,7 +40,7 @@ from toolgate.model.errors import Fault
 from toolgate.model.identity import Principal
 from toolgate.pipeline.front_door import FrontDoor
 from toolgate.pipeline.visible import outside_networks
-from toolgate.ports import DataKeys, Store
+from toolgate.ports import DataKeys, KeyUses, Store
 from toolgate.rules.directory import Directory
 from toolgate.rules.key_ring import KeyRing
 
@@ -56,11 +57,12 @@ def over(
     probing: bool = False,
     data_keys: DataKeys | None = None,
     catalog: Sequence[Path] = (),
+    key_uses: KeyUses | None = None,
 ) -> Opening:
     """The use cases over a store. `pepper` keys the digests of API keys, `ring` answers the data keys of secrets, and
     `data_keys` changes them where that is ours to do; `file` is what the file declares, where the line serves more than
     that. With `probing`, a server is connected to before it is registered. `catalog` are the
-    organisation's own folders of the catalogue."""
+    organisation's own folders of the catalogue; `key_uses` is where it is kept when keys were used."""
 
     def opening(line: Line) -> Uses:
         registry = Registry(
@@ -72,7 +74,8 @@ def over(
                 name: opened.discovery for name, opened in line.catalog.opened.items() if opened.discovery is not None
             },
         )
-        records = Administration(registry)
+        last_use = LastUse(line.used, key_uses)
+        records = Administration(registry, last_use)
         servers = Servers(records, partial(_probed, line) if probing else None)
         vault = Vault(records, ring, os.urandom, data_keys)
         search = Search(registry, line.publisher.compiled)
@@ -88,6 +91,7 @@ def over(
             Tools(records, line.catalog.notes),
             Bundles(records),
             Products(partial(extensions.shelf, catalog), servers, vault, partial(trial, line) if probing else None),
+            last_use,
         )
 
     return opening

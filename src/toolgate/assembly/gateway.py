@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from toolgate.admin.exchange import Uses
 from toolgate.assembly.administration import Opening, api
 from toolgate.assembly.alone import Alone
 from toolgate.assembly.gathering import Gathering
@@ -89,7 +90,7 @@ async def open_gateway(
             asyncio.create_task(line.publisher.run(), name="publisher"),
             asyncio.create_task(line.ring.run(), name="records"),
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
-            *([] if uses is None else [asyncio.create_task(uses.search.run(), name="index")]),
+            *([] if uses is None else _administering(uses)),
             *_followers(file, line, problems),
             *_watchers(settings, declared, listening, reload, file.take_file, problems),
         ]
@@ -101,6 +102,13 @@ async def open_gateway(
             await listening.server.serve(sockets=[listening.socket])
 
         yield Gateway(line, listening, serve, problems)
+
+
+def _administering(uses: Uses) -> list["asyncio.Task[None]"]:
+    return [
+        asyncio.create_task(uses.search.run(), name="index"),
+        asyncio.create_task(uses.last_use.run(), name="last use of keys"),
+    ]
 
 
 def _all(areas: Sequence[Areas]) -> Areas:

@@ -55,7 +55,8 @@ class Sealing(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """The running parts that edges and the composition root need."""
+    """The running parts that edges and the composition root need. `used` is when each key was last used, by its name, in
+    Unix seconds."""
 
     door: FrontDoor
     hub: Hub
@@ -71,6 +72,7 @@ class Line(msgspec.Struct, frozen=True):
     local: Principal
     declared: Callable[[], Declared]
     toolbox: Toolbox
+    used: Mapping[str, float]
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -104,6 +106,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         seals = Sealing(*(Seal(setup.data.sealing_key, purpose) for purpose in ("session", "cursor", "state")))
         held = _Held(setup.declared)
         local = local_principal()
+        used: dict[str, float] = {}
         digest = keys.digest(setup.data.key_pepper, setup.data.local_key.encode())
 
         def changed() -> None:
@@ -126,7 +129,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         wheel = Wheel()
         door = FrontDoor(
             current=publisher.current,
-            authenticators=await _authenticators(setup, toolbox, local, stack),
+            authenticators=await _authenticators(setup, toolbox, local, used, stack),
             gates=in_order(toolbox.clock),
             own=_own_targets(seals, hub, methods),
             ring=ring,
@@ -140,7 +143,7 @@ async def open_line(setup: Setup) -> AsyncGenerator[Line]:
         apply(setup.declared)
         yield Line(
             door, hub, wheel, ring, publisher, catalog, store, methods, toolbox.clock, seals, apply, local,
-            lambda: held.declared, toolbox,
+            lambda: held.declared, toolbox, used,
         )  # fmt: skip
 
 
@@ -162,10 +165,10 @@ class _NoSecrets(Secrets):
 
 
 async def _authenticators(
-    setup: Setup, toolbox: Toolbox, local: Principal, stack: AsyncExitStack
+    setup: Setup, toolbox: Toolbox, local: Principal, used: dict[str, float], stack: AsyncExitStack
 ) -> tuple[Authenticator, ...]:
     """Each says None to what is not its own; who passes none of them is refused."""
-    key = await stack.enter_async_context(api_key.open(api_key.Config(setup.data.key_pepper), toolbox))
+    key = await stack.enter_async_context(api_key.open(api_key.Config(setup.data.key_pepper, used), toolbox))
     if not setup.open:
         return (key,)
     return (key, await stack.enter_async_context(anyone.open(anyone.Config(local), toolbox)))

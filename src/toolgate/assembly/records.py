@@ -32,7 +32,7 @@ async def open_records(
     settings: Settings, data: DataDir, declared: Declared, environment: Mapping[str, str]
 ) -> AsyncGenerator[Kept]:
     """Opens the database, unless there is to be none. Raises ConfigError, also when the file and the records do not go
-    together, and StoreFailed."""
+    together or the keys there were made with another pepper, and StoreFailed."""
     if settings.state == "none":
         yield Kept()
         return
@@ -42,6 +42,7 @@ async def open_records(
     data_keys = key_ring.RingFile(data.path) if given is None else None
     toolbox = toolbox_of(data.path, environment)
     async with records.open(records.Config(settings.database), toolbox) as store:
+        await store.judge_pepper(data.path, data.key_pepper)
         gathering = Gathering(store, toolbox.clock, ring, declared)
         await gathering.begin()
         opening = over(
@@ -52,6 +53,7 @@ async def open_records(
             probing=True,
             data_keys=data_keys,
             catalog=settings.catalog,
+            key_uses=store.key_uses,
         )
         yield Kept(opening, gathering)
 

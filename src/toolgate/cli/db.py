@@ -17,7 +17,8 @@ from toolgate.cli.owning import owning
 from toolgate.cli.reaching import directory
 from toolgate.model.errors import StoreFailed
 from toolgate.stores import records
-from toolgate.stores.data_dir import make_directory
+from toolgate.stores.data_dir import make_directory, open_data_dir
+from toolgate.stores.records import peppers
 from toolgate.stores.records.copying import Copied, copy
 from toolgate.stores.records.location import locate
 from toolgate.stores.records.migrations import Schema
@@ -80,6 +81,19 @@ def copy_(
     say(f"{copied.records} records and {copied.changes} changes were copied: set `database` to it, and start again")
 
 
+@app.command("adopt-pepper")
+def adopt_pepper(database: Database = None, data_dir: DataDir = None) -> None:
+    """Takes the data directory's key.pepper for the right one, where the one that keys were made with is lost."""
+    data = directory(data_dir)
+    with ExitStack() as stack:
+        owning(stack, data)
+        changed = run(_adopted(data, _named(database), open_data_dir(data).key_pepper))
+    if changed:
+        say("it is the right one from now on: keys that were made with another are refused until they are rotated")
+    else:
+        say("it is the right one already")
+
+
 def _named(database: str | None) -> str | None:
     """The flag, else the setting. Raises ConfigError."""
     return database or settings.load({}, os.environ, Path.cwd()).database
@@ -89,6 +103,12 @@ async def _schema(data: Path, database: str | None, *, migrate: bool) -> Schema:
     toolbox = toolbox_of(data, os.environ)
     async with records.connect(database, toolbox.secrets, data) as opened:
         return await records.migrate(opened, toolbox.clock) if migrate else await records.status(opened)
+
+
+async def _adopted(data: Path, database: str | None, pepper: bytes) -> bool:
+    toolbox = toolbox_of(data, os.environ)
+    async with records.open(records.Config(database), toolbox) as store:
+        return await peppers.adopt_pepper(store.database, pepper)
 
 
 async def _copied(data: Path, database: str | None, to: str) -> Copied:

@@ -14,6 +14,7 @@ from toolgate.cli.output import Form, say, write, write_value
 from toolgate.cli.reaching import DataDirOption, directory
 from toolgate.cli.records import fields
 from toolgate.cli.records.commands import (
+    LAST_USED,
     Name,
     Output,
     add_change,
@@ -103,7 +104,7 @@ def revoke(name: Name, data_dir: DataDirOption = None) -> None:
     say(f"the key {name} is revoked")
 
 
-add_common(app, Key, ("name", "owner", "teams", "expires", "revoked"))
+add_common(app, Key, ("name", "owner", "teams", "expires", LAST_USED, "revoked"))
 add_change(app, Key)
 
 

@@ -11,11 +11,12 @@ what the actor may not read), Refused (every finding), Conflict (another version
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from toolgate.control import repeating
 from toolgate.control.actors import Actor, actor_of
 from toolgate.control.desk import Desk
+from toolgate.control.last_use import LastUse
 from toolgate.control.registry import Registry
 from toolgate.control.repeating import Repeat
 from toolgate.control.selection import matching, shown
@@ -38,9 +39,10 @@ audit_log = logging.getLogger(AUDIT_LOG)
 
 
 class Administration:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, last_use: LastUse | None = None) -> None:
         self.registry = registry
 
+        self._last_use = last_use or LastUse({})
     @asynccontextmanager
     async def open(
         self, actor: Principal, *, request: str = "", source: str | None = None, repeat: Repeat | None = None
@@ -79,16 +81,20 @@ class Administration:
         for name, record in sorted(directory.all(entity).items()):
             if (after is None or name > after) and wanted(record) and who.may_read(directory, record):
                 if len(found) == most:
-                    return tuple(found), found[-1].name
-                found.append(shown(record))
-        return tuple(found), None
+                    return await self._told(*found), found[-1].name
+                found.append(record)
+        return await self._told(*found), None
 
     async def get(self, actor: Principal, entity: type[E], name: str) -> E:
         directory, who = await self._look(actor)
         record = directory.get(entity, name)
         if record is None or not who.may_read(directory, record):
             raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
-        return shown(record)
+        (told,) = await self._told(record)
+        return told
+
+    async def _told(self, *records: E) -> tuple[E, ...]:
+        return cast("tuple[E, ...]", await self._last_use.told(*map(shown, records)))
 
     async def create(self, actor: Principal, value: E, *, request: str = "", repeat: Repeat | None = None) -> E:
         _judge_kind(value)
@@ -107,7 +113,9 @@ class Administration:
         the actor saw."""
         _judge_kind(value)
         async with self.open(actor, request=request) as desk:
-            return await desk.replace(value, expected=expected)
+            made = await desk.replace(value, expected=expected)
+        (told,) = await self._told(made)
+        return told
 
     async def remove(
         self, actor: Principal, entity: type[Entity], name: str, *, expected: int, request: str = ""

@@ -15,9 +15,11 @@ _PREFIX = keys.PREFIX.encode()
 
 
 class Config(msgspec.Struct, frozen=True):
-    """`pepper` is the installation's key pepper (`stores.data_dir`), PEPPER_BYTES long. It never appears in a repr."""
+    """`pepper` is the installation's key pepper (`stores.data_dir`), PEPPER_BYTES long. It never appears in a repr.
+    `used` is written to: when each key was last shown, in Unix seconds by its name."""
 
     pepper: bytes
+    used: dict[str, float] = {}
 
     def __repr__(self) -> str:
         return "Config(pepper=***)"
@@ -26,9 +28,10 @@ class Config(msgspec.Struct, frozen=True):
 class ApiKeys:
     """Finds who holds a key. What does not begin as a Toolgate key is left to other authenticators."""
 
-    def __init__(self, pepper: bytes, clock: Clock) -> None:
+    def __init__(self, pepper: bytes, clock: Clock, used: dict[str, float]) -> None:
         self._pepper = pepper
         self._clock = clock
+        self._used = used
 
     async def identify(self, snapshot: Snapshot, credential: Credential, /) -> Principal | None:
         secret = credential.secret
@@ -39,8 +42,10 @@ class ApiKeys:
         principal = snapshot.principals.get(keys.digest(self._pepper, secret))
         if principal is None:
             raise Unauthenticated(_why_unknown(secret), presented=True)
-        if principal.expires is not None and principal.expires <= self._clock.now():
+        now = self._clock.now()
+        if principal.expires is not None and principal.expires <= now:
             raise Unauthenticated(f"The key `{principal.name}` has expired: ask for a new one.", presented=True)
+        self._used[principal.name] = now
         return principal
 
 
@@ -57,4 +62,4 @@ async def open(config: Config, toolbox: Toolbox, /) -> AsyncGenerator[Authentica
     """Raises ConfigError when the pepper has the wrong length."""
     if len(config.pepper) != keys.PEPPER_BYTES:
         raise ConfigError((f"the key pepper must have {keys.PEPPER_BYTES} bytes, not {len(config.pepper)}",))
-    yield ApiKeys(config.pepper, toolbox.clock)
+    yield ApiKeys(config.pepper, toolbox.clock, config.used)

@@ -57,7 +57,8 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet.
 
     `owned` are the fields that the source in `managed_by` declares, each with a digest of the value that it gave: what
-    is another now was changed by somebody else.
+    is another now was changed by somebody else. `used_at` is when a key was last shown and was valid; None for never,
+    and for what is no key.
     """
 
     id: str = ""
@@ -68,6 +69,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     updated_by: str = ""
     managed_by: str | None = None
     owned: dict[str, str] = {}
+    used_at: float | None = None
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

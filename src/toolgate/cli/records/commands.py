@@ -1,5 +1,6 @@
 """What every kind of record has as commands: add, list, show, set, remove. One table of columns per kind is enough."""
 
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
@@ -28,6 +29,9 @@ E = TypeVar("E", bound=Entity)
 
 Notes = Callable[[Administration, E], Awaitable[Sequence[str]]]
 """What is worth a word about a record that was taken, one line each."""
+
+LAST_USED = "last used"
+"""The column that tells when a key was."""
 
 _NARROWEST = 14
 _WIDEST = 500
@@ -80,10 +84,19 @@ def show(value: Entity, output: Form) -> None:
     lines["version"] = str(value.stamp.version)
     if value.stamp.managed_by:
         lines["managed by"] = value.stamp.managed_by
+    if isinstance(value, Key):
+        lines[LAST_USED] = fields.ago(value.stamp.used_at, time.time()) or "never"
     width = max(_NARROWEST, *(len(name) + 2 for name in lines))
     for name, text in lines.items():
         short = text if len(text) <= _WIDEST else f"{text[:_WIDEST]}... (all of it: --output yaml)"
         write(printable(f"{name:<{width}}{short}"))
+
+
+def _cell(record: Entity, column: str, now: float) -> str:
+    """What stands under a column: a field of the record, or when a key was last used."""
+    if column == LAST_USED:
+        return fields.ago(record.stamp.used_at, now) or "never"
+    return fields.shown(column, getattr(record, column))
 
 
 def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:
@@ -95,7 +108,8 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
         if output is not Form.TABLE:
             write_value([{**plain(one), "stamp": msgspec.to_builtins(one.stamp)} for one in found], output)
             return
-        rows = [[fields.shown(column, plain(one).get(column)) for column in columns] for one in found]
+        now = time.time()
+        rows = [[_cell(one, column, now) for column in columns] for one in found]
         write_table([column.upper() for column in columns], rows)
         if not found and entity in _ALSO_IN_FILES:
             say(f"no {entity.noun()} is among the records; those of a toolgate.yaml stand in that file only")

@@ -113,6 +113,17 @@ def shown(name: str, value: Any) -> str:
         return str(value)
 
 
+def ago(moment: float | None, now: float) -> str:
+    """How long it is since a moment, both in Unix seconds; empty for none."""
+    if moment is None:
+        return ""
+    seconds = max(0.0, now - moment)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
 def _told(value: Any) -> Any:
     """Without the members that say nothing."""
     if isinstance(value, dict):

@@ -11,6 +11,7 @@ from toolgate.cli.event_loop import run
 from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records.commands import Name, Output, api
+from toolgate.cli.records.fields import ago
 from toolgate.model.health import HealthState
 from toolgate.rules.drift import Drift
 from toolgate.rules.redaction import printable
@@ -59,18 +60,18 @@ def show_health(one: ServerHealth) -> None:
     for line in _lines(one.drift):
         write(printable(f"{'':<14}{line}"))
     if one.accepted_at is not None:
-        write(printable(f"{'accepted':<14}{_ago(one.accepted_at, now)}, by {one.accepted_by}"))
+        write(printable(f"{'accepted':<14}{ago(one.accepted_at, now)}, by {one.accepted_by}"))
 
 
 def _row(one: ServerHealth, now: float) -> tuple[str, ...]:
     return (
         one.name,
         one.state.value,
-        _ago(one.since, now),
+        ago(one.since, now),
         ", ".join(one.eras),
         one.protocol or "",
         "" if one.smoothed is None else f"{one.smoothed * 1e3:.1f} ms",
-        _ago(one.last_seen, now),
+        ago(one.last_seen, now),
         _count(one.drift),
         one.reason,
     )
@@ -85,16 +86,6 @@ def _count(drift: Drift | None) -> str:
 
 def _lines(drift: Drift | None) -> list[str]:
     return drift.lines() if drift else []
-
-
-def _ago(moment: float | None, now: float) -> str:
-    if moment is None:
-        return ""
-    seconds = max(0.0, now - moment)
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
 
 
 async def _got(name: str, data_dir: str | None) -> ServerHealth:

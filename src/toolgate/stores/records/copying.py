@@ -8,9 +8,9 @@ from sqlalchemy import Table, func, insert, select, update
 from toolgate.model.errors import StoreFailed
 from toolgate.stores.records import migrations
 from toolgate.stores.records.database import Database
-from toolgate.stores.records.tables import CHANGE, IDEMPOTENCY, META, RECORD
+from toolgate.stores.records.tables import CHANGE, IDEMPOTENCY, KEY_USE, META, RECORD
 
-TABLES = (RECORD, CHANGE, IDEMPOTENCY)
+TABLES = (RECORD, CHANGE, IDEMPOTENCY, KEY_USE)
 
 _AT_ONCE = 500
 
@@ -54,9 +54,8 @@ async def copy(source: Database, target: Database, now: int, progress: Callable[
                         counted[table.name] += len(rows)
                         progress(sum(counted.values()))
             with target.told():
-                await connection.execute(
-                    update(META).values(installation=meta.installation, seq=meta.seq, created_at=meta.created_at)
-                )
+                kept = {name: getattr(meta, name) for name in ("installation", "seq", "created_at", "pepper")}
+                await connection.execute(update(META).values(kept))
                 for table, wanted in counted.items():
                     there = (await connection.execute(select(func.count()).select_from(_named(table)))).scalar_one()
                     if there != wanted:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -12,6 +13,8 @@ from toolgate.stores.records import bodies
 from toolgate.stores.records.database import Database
 from toolgate.stores.records.hearing import Hearing
 from toolgate.stores.records.held import Held
+from toolgate.stores.records.key_uses import DatabaseKeyUses
+from toolgate.stores.records.peppers import judge_pepper
 from toolgate.stores.records.tables import CHANGE, META
 from toolgate.stores.records.transaction import RecordsTransaction
 
@@ -23,6 +26,7 @@ class Records:
         self.database = database
         self.installation = installation
         """The id that this installation keeps for ever, also when it moves to another database."""
+        self.key_uses = DatabaseKeyUses(database)
         self._clock = clock
         self._hearing = Hearing(database)
         self._held = Held()
@@ -58,3 +62,8 @@ class Records:
 
     async def wait(self, after: int, /) -> int:
         return await self._hearing.wait(after)
+    async def judge_pepper(self, data: Path, pepper: bytes) -> None:
+        """Raises ConfigError where the digests of keys in this database are keyed with another pepper than that of the
+        data directory."""
+        await judge_pepper(self.database, data, pepper)
+

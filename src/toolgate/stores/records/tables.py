@@ -75,8 +75,20 @@ META = Table(
     Column("schema", LONG, nullable=False),
     Column("seq", LONG, nullable=False),
     Column("created_at", LONG, nullable=False),
+    Column("pepper", Text),
     PrimaryKeyConstraint("installation", name="meta_pk"),
     sqlite_strict=True,
 )
 """One row. `schema` is the number of migrations that were made, `seq` that of the last change. Whoever writes holds a
-lock on this row until the end of the transaction: so there is one writer, and `seq` grows in the order of commits."""
+lock on this row until the end of the transaction: so there is one writer, and `seq` grows in the order of commits.
+`pepper` is the fingerprint (`rules.keys`) of the one that keys the digests of API keys; none before the first start."""
+
+KEY_USE = Table(
+    "key_use",
+    METADATA,
+    Column("name", NAME, nullable=False),
+    Column("at", LONG, nullable=False),
+    PrimaryKeyConstraint("name", name="key_use_pk"),
+    sqlite_strict=True,
+)
+"""When a key was last used, by its name: no change of a record, and in no audit."""

@@ -18,12 +18,12 @@ from alembic.operations import Operations
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from toolgate.model.errors import StoreFailed
-from toolgate.stores.records.migrations import v0001_records, v0002_owned
+from toolgate.stores.records.migrations import v0001_records, v0002_owned, v0003_key_use
 from toolgate.stores.records.tables import META, METADATA
 
 Step = Callable[[Operations], None]
 
-CHAIN: tuple[Step, ...] = (v0001_records.upgrade, v0002_owned.upgrade)
+CHAIN: tuple[Step, ...] = (v0001_records.upgrade, v0002_owned.upgrade, v0003_key_use.upgrade)
 
 _LOCK = 0x746F6F6C67617465
 """The key of PostgreSQL's advisory lock, held while the schema is looked at and changed ("toolgate" in ASCII)."""
