@@ -13,6 +13,14 @@ GITOPS: dict[str, tuple[str, str]] = {
         "docs/how-to/gitops.md",
         "Records of one declaration may refer to each other whichever way; a team above itself is refused.",
     ),
+    "gitops.adopt": (
+        "docs/how-to/gitops.md",
+        "With --adopt, what others made gets the label, and the declared fields are taken over: nothing else changes.",
+    ),
+    "gitops.no-holding-up": (
+        "docs/how-to/gitops.md",
+        "A plan waits for no writer and holds none up; many records are refused of those who could write none.",
+    ),
     "gitops.commands": (
         "docs/how-to/gitops.md",
         "plan, apply and export work on a running gateway: 2 says changes, a refusal names file, line and field, and a"

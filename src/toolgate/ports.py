@@ -211,6 +211,11 @@ class Store(Protocol):
         """Every record, and the `seq` of the last change that is in them."""
         ...
 
+    async def rehearsal(self) -> tuple[int, Transaction]:
+        """A transaction whose writes are judged and kept nowhere, over the records after the change `seq`. Nobody waits
+        for it, and it has no end."""
+        ...
+
     async def changes(self, after: int, /, *, limit: int) -> tuple[EntityChange, ...]:
         """The audit after this `seq`, oldest first."""
         ...

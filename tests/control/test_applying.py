@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import string
 from collections.abc import Iterable
 
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.control.company import LOCAL, Company, by
-from toolgate.control.applying import Applying
+from toolgate.control.applying import MOST_UNWRITTEN, Applying
 from toolgate.control.plan import Action, Wanted, plan, wholly
+from toolgate.model.declared import Declared
 from toolgate.model.entities import Binding, Entity, Key, Role, Secret, Stamp, Team, User
 from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.rules.directory import Directory
@@ -107,3 +109,64 @@ async def test_what_others_made_is_left_alone(acme: Company):
         await applying.plan(LOCAL, whole([Secret(name="s", sealed="", key_id="")]), SOURCE)
     with pytest.raises(Refused, match="digest"):
         await applying.plan(LOCAL, whole([Key(name="k", digest="")]), SOURCE)
+
+
+@pytest.mark.promise("gitops.adopt")
+async def test_what_is_adopted_keeps_every_field_that_is_not_declared(acme: Company):
+    applying = Applying(acme.administration)
+    await acme.add(Team(name="hand", description="Mine", cost_center="42", members=("user:ann",)))
+    wanted = [Wanted(Team(name="hand", description="Ours"), frozenset({"description", "parent"}))]
+    planned = await applying.plan(LOCAL, wanted, SOURCE, prune=True, adopt=True)
+    (step,) = planned.steps
+    assert (step.action, step.adopted_from) == (Action.ADOPT, "hand")
+    assert (step.fields, step.claimed) == (("description",), ("parent",))
+    with pytest.raises(NotAllowed):
+        await applying.apply(by("ann"), wanted, SOURCE, seq=planned.seq, adopt=True)
+    await applying.apply(LOCAL, wanted, SOURCE, seq=planned.seq, prune=True, adopt=True)
+    (taken,) = await applying.export(LOCAL, SOURCE)
+    kept = msgspec.structs.replace(taken, stamp=Stamp())
+    assert kept == Team(name="hand", description="Ours", cost_center="42", members=("user:ann",))
+    assert set(taken.stamp.owned) == {"description", "parent"}
+    assert (await applying.plan(LOCAL, wanted, SOURCE, prune=True)).steps == ()
+
+
+@pytest.mark.promise("gitops.adopt")
+async def test_a_record_of_another_label_is_adopted_and_one_of_the_watched_file_is_not(acme: Company):
+    applying = Applying(acme.administration)
+    await applying.apply(LOCAL, whole([User(name="zoe")]), "apply:other", seq=await acme.seq())
+    wanted = [Wanted(User(name="zoe", display="Zoe"), frozenset({"display"}))]
+    with pytest.raises(Refused, match="--adopt"):
+        await applying.plan(LOCAL, wanted, SOURCE)
+    (step,) = await applying.apply(LOCAL, wanted, SOURCE, seq=await acme.seq(), adopt=True)
+    assert step.adopted_from == "apply:other"
+    assert [record.name for record in await applying.export(LOCAL, SOURCE)] == ["zoe"]
+    assert await applying.export(LOCAL, "apply:other") == ()
+    filed = Team(name="filed", stamp=Stamp(managed_by="file:toolgate.yaml"))
+    acme.declared = Declared(records=(filed,))
+    with pytest.raises(Refused, match=r"declared by file:toolgate\.yaml"):
+        await applying.plan(LOCAL, whole([Team(name="filed")]), SOURCE, adopt=True)
+
+
+@pytest.mark.promise("gitops.no-holding-up")
+async def test_a_plan_is_made_while_somebody_writes(acme: Company):
+    applying = Applying(acme.administration)
+    wanted = whole([User(name="zoe"), Team(name="new", members=("user:zoe",))])
+    async with asyncio.timeout(10), acme.administration.open(LOCAL) as desk:
+        await desk.create(User(name="max"))
+        planned = await applying.plan(LOCAL, wanted, SOURCE)
+        assert [step.action for step in planned.steps] == [Action.CREATE] * 2
+        # What would be refused does not even wait for its turn to write.
+        with pytest.raises(NotAllowed):
+            await applying.apply(by("ann"), wanted, SOURCE, seq=planned.seq)
+    with pytest.raises(Conflict, match="again"):
+        await applying.apply(LOCAL, wanted, SOURCE, seq=planned.seq)
+
+
+@pytest.mark.promise("gitops.no-holding-up")
+async def test_many_records_are_refused_of_those_who_could_write_none(acme: Company):
+    applying = Applying(acme.administration)
+    await applying.admit(by("ann"), {User, Team}, MOST_UNWRITTEN)
+    with pytest.raises(NotAllowed, match=f"a plan takes {MOST_UNWRITTEN}"):
+        await applying.admit(by("ann"), {User, Team}, MOST_UNWRITTEN + 1)
+    for who, kinds in ((by("auditor"), {User}), (by("otto"), {User, Team}), (by("admin"), {User})):
+        await applying.admit(who, kinds, MOST_UNWRITTEN + 1)

@@ -171,6 +171,21 @@ def test_only_what_carries_the_label_is_pruned(repository: Repository):
     hand = repository.terminal.run("plan", "-f", "records")
     assert hand.code == 1
     assert "records/people.yaml:2: teams.by-hand: is there already, made by hand" in hand.err
+    assert "--adopt" in hand.err
+
+
+@pytest.mark.promise("gitops.adopt")
+def test_what_was_made_by_hand_is_adopted(repository: Repository):
+    repository.does("team", "add", "sales", "cost_center=42")
+    assert repository.applies().code == 2
+    (sales,) = (step for step in repository.plans("--adopt")["steps"] if step["name"] == "sales")
+    assert (sales["action"], sales["adopted_from"]) == ("adopt", "hand")
+    assert "> team sales  (adopts: made by hand)" in repository.terminal.run("plan", "-f", "records", "--adopt").out
+    assert repository.applies("--adopt").code == 0
+    assert repository.steps("--prune", code=0) == []
+    shown = json.loads(repository.does("team", "show", "sales", "-o", "json"))
+    assert (shown["cost_center"], shown["description"]) == ("42", "Sells things")
+    assert shown["stamp"]["managed_by"] == "apply:default"
 
 
 @pytest.mark.promise("gitops.commands")

@@ -156,6 +156,36 @@ async def test_a_transaction_happens_as_a_whole_or_not_at_all(store: Records):
     assert [record.name for record in (await store.load())[1]] == ["b", "kept"]
 
 
+@pytest.mark.promise("gitops.no-holding-up")
+async def test_a_rehearsal_judges_as_a_transaction_does_and_keeps_nothing(store: Records):
+    kept = await put(store, Team(name="kept"))
+    seq, rehearsal = await store.rehearsal()
+    async with store.transaction("user:jane") as transaction:  # which it need not wait for
+        for one in (transaction, rehearsal):
+            assert await one.get(Team, "kept") == kept
+            changed = await one.put(msgspec.structs.replace(kept, description="new"), expected=1)
+            assert (changed.stamp.version, changed.stamp.id) == (2, kept.stamp.id)
+            assert await one.get(Team, "kept") == changed
+            await one.put(Team(name="a", stamp=Stamp(managed_by="apply:x", owned={"name": "0a"})), expected=0)
+            made, _ = await one.find(Team)
+            assert (made.name, made.stamp.version) == ("a", 1)
+            assert (made.stamp.managed_by, made.stamp.owned) == ("apply:x", {"name": "0a"})
+            for wrong, expected in ((Team(name="a"), 0), (Team(name="a"), 2), (Team(name="no"), 1)):
+                with pytest.raises(Conflict):
+                    await one.put(wrong, expected=expected)
+            for name, expected in (("no", 1), ("a", 2)):
+                with pytest.raises(Conflict):
+                    await one.remove(Team, name, expected=expected)
+            await one.remove(Team, "kept", expected=2)
+            assert [team.name for team in await one.find(Team)] == ["a"]
+            for unstorable in (Team(name="a\0"), Server(name="s", kind="echo", settings={"x": object()})):
+                with pytest.raises(ConfigError):
+                    await one.put(unstorable, expected=0)
+        await transaction.remove(Team, "a", expected=1)
+    _, again = await store.rehearsal()
+    assert (seq, await again.find(Team), await rehearsal.get(Team, "a")) == (1, (), made)
+
+
 @pytest.mark.promise("records.whole")
 async def test_who_is_cancelled_leaves_nothing_and_holds_nobody_up(store: Records):
     inside = asyncio.Event()

@@ -13,6 +13,7 @@ from toolgate.admin.problems import Wrong
 from toolgate.control.kinds import flaws
 from toolgate.model.entities import Entity
 from toolgate.model.errors import Refused
+from toolgate.rules.names import meant
 
 E = TypeVar("E", bound=Entity)
 S = TypeVar("S", bound=msgspec.Struct)
@@ -29,6 +30,7 @@ LIST = 100
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _ETAG = re.compile(r'"([0-9]{1,15})"')
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _STAMP = "stamp"
@@ -80,7 +82,7 @@ def _judge_text(value: Any) -> None:
     while waiting:
         one = waiting.pop()
         if isinstance(one, str):
-            if "\0" in one or any("\ud800" <= character <= "\udfff" for character in one):
+            if _NO_TEXT.search(one):
                 raise Wrong(400, "The body holds a character that no text may hold (U+0000, or a lone surrogate).")
         elif isinstance(one, dict):
             waiting.extend(cast("dict[str, Any]", one))
@@ -122,7 +124,11 @@ def record(entity: type[E], values: Mapping[str, Any], *, name: str | None = Non
         findings.append(("name", f"it must be {name!r}, as in the URL: a rename is a new record"))
     given |= hidden
     known = {field.encode_name for field in msgspec.structs.fields(entity)}
-    findings += [(field, f"a {entity.noun()} has no such field") for field in given if field not in known]
+    findings += [
+        (field, f"a {entity.noun()} has no such field{meant(field, known - {_STAMP})}")
+        for field in given
+        if field not in known
+    ]
     findings += flaws(entity, {field: value for field, value in given.items() if field in known})
     if findings:
         raise Refused(tuple(findings))

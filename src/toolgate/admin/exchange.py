@@ -1,6 +1,6 @@
 """One request and its answer, whichever server carries them, and what a handler is given."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -190,7 +190,10 @@ class Plan(Protocol):
 class Applying(Protocol):
     """Records declared as a whole; see `control.applying`."""
 
-    async def plan(self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False) -> Plan: ...
+    async def admit(self, actor: Principal, kinds: Collection[type[Entity]], count: int) -> None: ...
+    async def plan(
+        self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False, adopt: bool = False
+    ) -> Plan: ...
     async def apply(
         self,
         actor: Principal,
@@ -199,6 +202,7 @@ class Applying(Protocol):
         *,
         seq: int,
         prune: bool = False,
+        adopt: bool = False,
         request: str = "",
     ) -> Sequence[Step]: ...
     async def export(self, actor: Principal, source: str) -> Sequence[Entity]: ...

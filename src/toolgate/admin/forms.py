@@ -10,11 +10,13 @@ DEFAULT = "default"
 
 class PlanInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`records` are all that the label shall carry: each with what it is (`record`: `server`, `team`, ...), its `name`,
-    and the fields that are declared of it. With `prune`, what carries the label and is not among them is removed."""
+    and the fields that are declared of it. With `prune`, what carries the label and is not among them is removed. With
+    `adopt`, those that are there, made by hand or under another label, are put under this one."""
 
     records: tuple[dict[str, Any], ...]
     label: str = DEFAULT
     prune: bool = False
+    adopt: bool = False
 
 
 class ApplyInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,6 +26,7 @@ class ApplyInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seq: int
     label: str = DEFAULT
     prune: bool = False
+    adopt: bool = False
 
 
 class FieldChange(msgspec.Struct, frozen=True):
@@ -38,7 +41,8 @@ class FieldChange(msgspec.Struct, frozen=True):
 
 class PlannedStep(msgspec.Struct, frozen=True):
     """`claimed` are fields that the label owns from then on, or no more, while their value stays. `updated_by` and
-    `updated_at` say who changed the record last, and when (Unix seconds); null for a new one."""
+    `updated_at` say who changed the record last, and when (Unix seconds); null for a new one. `adopted_from` is whose a
+    record was that is adopted: `hand`, or its label; else it is null."""
 
     action: str
     kind: str
@@ -47,6 +51,7 @@ class PlannedStep(msgspec.Struct, frozen=True):
     claimed: tuple[str, ...]
     updated_by: str | None
     updated_at: float | None
+    adopted_from: str | None = None
 
 
 class Planned(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from toolgate.admin.problems import Wrong
 from toolgate.admin.showing import said, shown
 from toolgate.control.kinds import flaws
 from toolgate.control.plan import NEVER_DECLARED, ORDER, Step, Wanted
+from toolgate.control.slices import others
 from toolgate.model.entities import Entity
 from toolgate.model.errors import Refused
 from toolgate.rules.facts import Finding
@@ -29,8 +30,10 @@ async def planned(task: Task) -> Answer:
     """What applying would do; nothing is changed."""
     given = _given(task, PlanInput)
     source = _source(given.label)
-    plan = await task.uses.applying.plan(task.principal, _wanted(given.records), source, prune=given.prune)
-    return said(msgspec.to_builtins(Planned(plan.seq, given.label, plan.lacking, _told(plan.steps)), str_keys=True))
+    wanted = await _wanted(task, given.records)
+    plan = await task.uses.applying.plan(task.principal, wanted, source, prune=given.prune, adopt=given.adopt)
+    steps = await _told(plan.steps)
+    return said(msgspec.to_builtins(Planned(plan.seq, given.label, plan.lacking, steps), str_keys=True))
 
 
 async def applied(task: Task) -> Answer:
@@ -38,9 +41,15 @@ async def applied(task: Task) -> Answer:
     given = _given(task, ApplyInput)
     source = _source(given.label)
     steps = await task.uses.applying.apply(
-        task.principal, _wanted(given.records), source, seq=given.seq, prune=given.prune, request=task.request
+        task.principal,
+        await _wanted(task, given.records),
+        source,
+        seq=given.seq,
+        prune=given.prune,
+        adopt=given.adopt,
+        request=task.request,
     )
-    return said(msgspec.to_builtins(Applied(given.label, _told(steps)), str_keys=True))
+    return said(msgspec.to_builtins(Applied(given.label, await _told(steps)), str_keys=True))
 
 
 async def exported(task: Task) -> Answer:
@@ -75,10 +84,13 @@ def _source(label: str) -> str:
     return f"apply:{label}"
 
 
-def _wanted(records: Sequence[Mapping[str, Any]]) -> list[Wanted]:
-    """Raises Refused with every finding, whose path begins with kind and name where there are any."""
+async def _wanted(task: Task, records: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+    """Raises NotAllowed for many that the principal could not make, and Refused with every finding, whose path begins
+    with kind and name where there are any."""
     if len(records) > MOST_RECORDS:
         raise Refused((("records", f"more than {MOST_RECORDS} of them"),))
+    kinds = {_KINDS[kind] for kind in (str(values.get("record")) for values in records) if kind in _KINDS}
+    await task.uses.applying.admit(task.principal, kinds, len(records))
     wanted: list[Wanted] = []
     findings: list[Finding] = []
     for place, values in enumerate(records):
@@ -87,6 +99,7 @@ def _wanted(records: Sequence[Mapping[str, Any]]) -> list[Wanted]:
             wanted.append(read)
         else:
             findings.extend(read)
+        await others()
     if findings:
         raise Refused(tuple(findings))
     return wanted
@@ -116,21 +129,25 @@ def _read(values: Mapping[str, Any], place: str) -> Wanted | list[Finding]:
     return findings or Wanted(msgspec.convert(made, entity), frozenset(given))
 
 
-def _told(steps: Sequence[Step]) -> tuple[PlannedStep, ...]:
-    return tuple(
-        PlannedStep(
-            action=step.action.value,
-            kind=step.record.KIND,
-            name=step.record.name,
-            fields=tuple(_change(step, field) for field in step.fields),
-            claimed=step.claimed,
-            updated_by=None if step.before is None else step.before.stamp.updated_by,
-            updated_at=None if step.before is None else step.before.stamp.updated_at,
-        )
-        for step in steps
-    )
+async def _told(steps: Sequence[Step]) -> tuple[PlannedStep, ...]:
+    told: list[PlannedStep] = []
+    for step in steps:
+        told.append(_step(step))
+        await others()
+    return tuple(told)
 
 
-def _change(step: Step, field: str) -> FieldChange:
+def _step(step: Step) -> PlannedStep:
     before, after = ({} if one is None else shown(one) for one in (step.before, step.after))
-    return FieldChange(field, before.get(field), after.get(field), field in step.drifted)
+    return PlannedStep(
+        action=step.action.value,
+        kind=step.record.KIND,
+        name=step.record.name,
+        fields=tuple(
+            FieldChange(field, before.get(field), after.get(field), field in step.drifted) for field in step.fields
+        ),
+        claimed=step.claimed,
+        updated_by=None if step.before is None else step.before.stamp.updated_by,
+        updated_at=None if step.before is None else step.before.stamp.updated_at,
+        adopted_from=step.adopted_from,
+    )

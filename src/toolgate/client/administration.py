@@ -225,17 +225,19 @@ class Administration:
         done = await self._ask("POST", "/data-keys")
         return done["key"], done["secrets"]
 
-    async def plan(self, records: Sequence[Mapping[str, Any]], *, label: str, prune: bool = False) -> Planned:
+    async def plan(
+        self, records: Sequence[Mapping[str, Any]], *, label: str, prune: bool = False, adopt: bool = False
+    ) -> Planned:
         """What applying these records would do. Each says what it is (`record`), its `name`,
         and the fields that are declared of it."""
-        body = {"records": records, "label": label, "prune": prune}
+        body = {"records": records, "label": label, "prune": prune, "adopt": adopt}
         return msgspec.convert(await self._ask("POST", "/plan", body), Planned)
 
     async def apply(
-        self, records: Sequence[Mapping[str, Any]], *, label: str, seq: int, prune: bool = False
+        self, records: Sequence[Mapping[str, Any]], *, label: str, seq: int, prune: bool = False, adopt: bool = False
     ) -> Applied:
         """Carries a plan out; `seq` is the one that it had. Raises Conflict when anything was changed since."""
-        body = {"records": records, "label": label, "seq": seq, "prune": prune}
+        body = {"records": records, "label": label, "seq": seq, "prune": prune, "adopt": adopt}
         return msgspec.convert(await self._ask("POST", "/apply", body), Applied)
 
     async def export(self, label: str) -> Sequence[dict[str, Any]]:

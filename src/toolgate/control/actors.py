@@ -32,6 +32,10 @@ class Actor(msgspec.Struct, frozen=True):
     def may(self, need: Need) -> bool:
         return may(self.holdings, need.permission, need.scopes, self.now)
 
+    def may_somewhere(self, permission: str) -> bool:
+        """Whether it holds the permission in any scope at all."""
+        return any(self.may(Need(permission, (one.scope,))) for one in self.holdings)
+
     def may_read(self, directory: Directory, record: Entity) -> bool:
         return all(self.may(need) for need in to_read(directory, record))
 

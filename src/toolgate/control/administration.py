@@ -25,7 +25,9 @@ from toolgate.model.errors import NotFound, Refused, StoreFailed
 from toolgate.model.identity import Principal
 from toolgate.model.records import AUDIT_LOG
 from toolgate.model.remembered import Remembered
+from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import everything, find
 from toolgate.rules.permissions import ORGANISATION
 from toolgate.rules.scopes import Need
 
@@ -41,8 +43,8 @@ audit_log = logging.getLogger(AUDIT_LOG)
 class Administration:
     def __init__(self, registry: Registry, last_use: LastUse | None = None) -> None:
         self.registry = registry
-
         self._last_use = last_use or LastUse({})
+
     @asynccontextmanager
     async def open(
         self, actor: Principal, *, request: str = "", source: str | None = None, repeat: Repeat | None = None
@@ -55,10 +57,18 @@ class Administration:
         """
         async with self.registry.store.transaction(actor.id, request=request) as transaction:
             await repeating.judge(transaction, repeat)
-            directory = await self.registry.directory_in(transaction)
-            yield Desk(
-                transaction, directory, actor_of(directory, actor, self.registry.clock.now()), self.registry, source
-            )
+            yield await self._desk(transaction, actor, source)
+
+    async def rehearse(self, actor: Principal, *, source: str) -> tuple[int, Desk]:
+        """A desk whose changes are judged as ever and kept nowhere, and the `seq` of the last change that it sees. It
+        holds nobody up."""
+        seq, transaction = await self.registry.store.rehearsal()
+        return seq, await self._desk(transaction, actor, source)
+
+    async def _desk(self, transaction: Transaction, actor: Principal, source: str | None) -> Desk:
+        directory = await self.registry.directory_in(transaction)
+        who = actor_of(directory, actor, self.registry.clock.now())
+        return Desk(transaction, directory, who, self.registry, source)
 
     async def list(
         self,
@@ -78,7 +88,7 @@ class Administration:
         wanted = matching(entity, filters or {})
         most = max(1, min(limit, MOST_LISTED))
         found: list[E] = []
-        for name, record in sorted(directory.all(entity).items()):
+        for name, record in sorted(everything(directory, entity).items()):
             if (after is None or name > after) and wanted(record) and who.may_read(directory, record):
                 if len(found) == most:
                     return await self._told(*found), found[-1].name
@@ -87,7 +97,7 @@ class Administration:
 
     async def get(self, actor: Principal, entity: type[E], name: str) -> E:
         directory, who = await self._look(actor)
-        record = directory.get(entity, name)
+        record = find(directory, entity, name)
         if record is None or not who.may_read(directory, record):
             raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
         (told,) = await self._told(record)

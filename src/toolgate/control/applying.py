@@ -1,19 +1,22 @@
 """Records declared as a whole: planned, applied in one transaction, exported."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from toolgate.control.actors import actor_of
-from toolgate.control.administration import Administration
+from toolgate.control.administration import AUDIT, Administration
 from toolgate.control.desk import Desk
-from toolgate.control.plan import ORDER, Action, Plan, Step, Wanted, goal, plan
+from toolgate.control.plan import ORDER, Action, Step, Wanted, goal, planning
+from toolgate.control.slices import done, others
 from toolgate.model.entities import KEPT, Entity
 from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.model.identity import Principal
 from toolgate.ports import Store
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
+from toolgate.rules.permissions import ORGANISATION
+from toolgate.rules.scopes import Need, area
 
 _KEPT = frozenset(entity.KIND for entity in KEPT)
 _PAGE = 1000
@@ -28,8 +31,8 @@ class Planned(msgspec.Struct, frozen=True):
     lacking: str = ""
 
 
-class _Rehearsed(Exception):
-    """Ends the transaction of a plan: nothing of it stays."""
+MOST_UNWRITTEN = 200
+"""Records of a plan by somebody who could make none of them, and does not see everything either."""
 
 
 class Applying:
@@ -38,23 +41,27 @@ class Applying:
     def __init__(self, administration: Administration) -> None:
         self._administration = administration
 
-    async def plan(self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False) -> Planned:
-        """What `apply` would do. It is carried out and taken back, so that everything that is wrong with it is found
-        now: nothing is changed. Raises Refused, Conflict and StoreFailed."""
-        store = self._administration.registry.store
-        seq, _ = await store.load()
-        steps: tuple[Step, ...] = ()
-        lacking = ""
-        try:
-            async with self._administration.open(actor, source=source) as desk:
-                steps = _accepted(plan(_seen(desk, wanted, source), wanted, source, prune=prune))
-                try:
-                    await _carry_out(desk, steps)
-                except NotAllowed as error:
-                    lacking = str(error)
-                raise _Rehearsed
-        except _Rehearsed:
-            return Planned(seq, steps, lacking)
+    async def admit(self, actor: Principal, kinds: Collection[type[Entity]], count: int) -> None:
+        """Before much is read: raises NotAllowed for more records than MOST_UNWRITTEN where the actor may write none of
+        these kinds anywhere. Whoever sees everything may plan what others apply."""
+        if count <= MOST_UNWRITTEN or not kinds:
+            return
+        registry = self._administration.registry
+        directory = await registry.directory()
+        who = actor_of(directory, actor, registry.clock.now())
+        wanted = sorted(f"{area(kind)}:write" for kind in kinds)
+        if who.may(AUDIT) or any(who.may_somewhere(permission) for permission in wanted):
+            return
+        why = f"{count} records, and you may write none of their kinds; a plan takes {MOST_UNWRITTEN} of those: "
+        raise who.refusal(directory, Need(wanted[0], (ORGANISATION,)), why)
+
+    async def plan(
+        self, actor: Principal, wanted: Sequence[Wanted], source: str, *, prune: bool = False, adopt: bool = False
+    ) -> Planned:
+        """What `apply` would do. It is carried out where nothing is kept, so that everything that is wrong with it is
+        found now: nothing is changed, and no change of others waits for it. Raises Refused and StoreFailed."""
+        seq, steps, lacking = await self._rehearsed(actor, wanted, source, prune, adopt)
+        return Planned(seq, steps, "" if lacking is None else str(lacking))
 
     async def apply(
         self,
@@ -64,18 +71,34 @@ class Applying:
         *,
         seq: int,
         prune: bool = False,
+        adopt: bool = False,
         request: str = "",
     ) -> tuple[Step, ...]:
         """Carries the plan out, all of it or nothing. Raises Conflict when anything was changed since `seq`, and what
         the single changes raise."""
         store = self._administration.registry.store
+        await _judge_stale(store, seq)
+        # What would be refused is refused before it is the one writer for which all others wait.
+        _, _, lacking = await self._rehearsed(actor, wanted, source, prune, adopt)
+        if lacking is not None:
+            raise lacking
         async with self._administration.open(actor, request=request, source=source) as desk:
             # The transaction is the one writer by now: what is not in the audit yet comes after us.
-            if await _is_stale(store, seq):
-                raise Conflict("something was changed since the plan was made: make it again, and look at it")
-            steps = _accepted(plan(_seen(desk, wanted, source), wanted, source, prune=prune))
+            await _judge_stale(store, seq)
+            steps = await _planned(desk, wanted, source, prune, adopt)
             await _carry_out(desk, steps)
             return steps
+
+    async def _rehearsed(
+        self, actor: Principal, wanted: Sequence[Wanted], source: str, prune: bool, adopt: bool
+    ) -> tuple[int, tuple[Step, ...], NotAllowed | None]:
+        seq, desk = await self._administration.rehearse(actor, source=source)
+        steps = await _planned(desk, wanted, source, prune, adopt)
+        try:
+            await _carry_out(desk, steps)
+        except NotAllowed as error:
+            return seq, steps, error
+        return seq, steps, None
 
     async def export(self, actor: Principal, source: str) -> tuple[Entity, ...]:
         """The records that carry the label and that the actor may read. Applied again with the fields that their stamps
@@ -91,33 +114,41 @@ class Applying:
         )
 
 
-async def _is_stale(store: Store, seq: int) -> bool:
-    """Whether anybody changed anything since. What the gateway keeps for itself is in no plan."""
+async def _judge_stale(store: Store, seq: int) -> None:
+    """Raises Conflict where anybody changed anything since. What the gateway keeps for itself is in no plan."""
     while True:
         page = await store.changes(seq, limit=_PAGE)
         if any(change.kind not in _KEPT for change in page):
-            return True
+            raise Conflict("something was changed since the plan was made: make it again, and look at it")
         if len(page) < _PAGE:
-            return False
+            return
         seq = page[-1].seq
 
 
-def _accepted(found: Plan) -> tuple[Step, ...]:
+async def _planned(desk: Desk, wanted: Sequence[Wanted], source: str, prune: bool, adopt: bool) -> tuple[Step, ...]:
+    """Raises Refused."""
+    found = await done(planning(await _seen(desk, wanted, source), wanted, source, prune=prune, adopt=adopt))
     if found.findings:
         raise Refused(found.findings)
     return found.steps
 
 
-def _seen(desk: Desk, wanted: Sequence[Wanted], source: str) -> Directory:
+async def _seen(desk: Desk, wanted: Sequence[Wanted], source: str) -> Directory:
     """The records without those that this is about and that the actor may not read: they are planned as if they were
     not there, and whoever lacks the right to make them is told no more than that."""
     about = {(one.record.KIND, one.record.name) for one in wanted}
     there = desk.directory
-    for record in tuple(desk.directory.records()):
+    kept: list[Entity] = []
+    hidden: list[Entity] = []
+    for record in there.records():
         concerned = (record.KIND, record.name) in about or record.stamp.managed_by == source
-        if concerned and not desk.actor.may_read(desk.directory, record):
-            there = there.without(type(record), record.name)
-    return there
+        (hidden if concerned and not desk.actor.may_read(there, record) else kept).append(record)
+        await others()
+    seen = Directory(kept, there.declared)
+    for record in hidden:  # those of the file are among what it declares
+        if seen.get(type(record), record.name) is not None:
+            seen = seen.without(type(record), record.name)
+    return seen
 
 
 async def _carry_out(desk: Desk, steps: Sequence[Step]) -> None:
@@ -140,5 +171,7 @@ async def _take(desk: Desk, step: Step) -> None:
         await desk.remove(type(step.record), step.record.name, expected=step.record.stamp.version)
     elif step.action is Action.CREATE:
         await desk.create(step.record, owned=step.owned)
+    elif step.action is Action.ADOPT:
+        await desk.adopt(step.record, expected=step.record.stamp.version, owned=step.owned)
     else:
         await desk.replace(step.record, expected=step.record.stamp.version, owned=step.owned)

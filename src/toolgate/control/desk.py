@@ -71,12 +71,20 @@ class Desk:
         self.judge_edit(value, expected=expected, urgent=True)
         return await self._put(value, expected)
 
-    def judge_edit(self, value: Entity, *, expected: int, urgent: bool = False) -> Directory:
+    async def adopt(self, value: E, *, expected: int, owned: Mapping[str, str]) -> E:
+        """Changes a record that was made by hand, or carries another label, and puts it under this desk's. Raises
+        NotFound, NotAllowed, Conflict, Refused."""
+        after = self.judge_edit(value, expected=expected, adopting=True)
+        await self._judge_value(value)
+        await self._judge_rise(value, after)
+        return await self._put(value, expected, owned)
+
+    def judge_edit(self, value: Entity, *, expected: int, urgent: bool = False, adopting: bool = False) -> Directory:
         """Whether the actor may make this change to what is there at all; answers the records after it."""
         before = self._current(type(value), value.name)
         after = self.directory.with_(value)
         self._judge_rights(Edit(before, value, self.directory, after, self.registry.facts(self.directory)))
-        if not urgent or _is_filed(before):
+        if _is_filed(before) or not (urgent or adopting):
             self._judge_hold(before, value)
         self._judge_version(before, expected)
         return after
@@ -185,7 +193,9 @@ class Desk:
     def _stamp(self, value: Entity, owned: Mapping[str, str] | None) -> Stamp:
         """The stamp is the store's, but for the source: what a caller put there counts for nothing."""
         known = self.directory.get(type(value), value.name)
-        stamp = Stamp(managed_by=self.source) if known is None else known.stamp
+        stamp = Stamp() if known is None else known.stamp
+        if self.source is not None:
+            stamp = msgspec.structs.replace(stamp, managed_by=self.source)
         return stamp if owned is None else msgspec.structs.replace(stamp, owned=dict(owned))
 
 

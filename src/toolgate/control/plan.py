@@ -2,13 +2,14 @@
 
 A source (`apply:platform`) declares records as a whole and owns those that carry its label: of each, the fields that it
 declares. What it declares no more is removed only when that is asked for (`prune`). What others made, by hand or from
-another source, is never touched: a declared name that is theirs is a finding, and then there is no plan.
+another source, is not touched: a declared name that is theirs is a finding, and then there is no plan, unless the
+source is to `adopt` what it declares. It owns the declared fields from then on, and nothing else of the record changes.
 
 Fields that a source does not declare keep what they have. One that it declared before and declares no more goes back to
 its default. A field that it owns and that somebody else changed has drifted: the plan sets it back, and says so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -41,12 +42,16 @@ ORDER: tuple[type[Entity], ...] = (
 """In which kinds are made, so that what is referred to comes first; they are removed the other way around. Secrets are
 in no declaration: they have values. What the gateway keeps for itself is in none either."""
 
+HAND = "hand"
+"""Who made what carries no label."""
+
 NEVER_DECLARED = frozenset({"name", "stamp"})
 
 
 class Action(StrEnum):
     CREATE = "create"
     CHANGE = "change"
+    ADOPT = "adopt"
     REMOVE = "remove"
 
 
@@ -61,6 +66,7 @@ class Step(msgspec.Struct, frozen=True):
     """One change. `before` is what is there and `after` what there shall be, None for nothing; `fields` are those that
     become different, and `drifted` those of them that somebody else changed. `owned` is what the record's stamp says
     afterwards; `claimed` are fields that the source owns from then on, or no more, while their value stays.
+    `adopted_from` is whose the record was: `hand`, or a label.
     """
 
     action: Action
@@ -70,6 +76,7 @@ class Step(msgspec.Struct, frozen=True):
     drifted: tuple[str, ...] = ()
     claimed: tuple[str, ...] = ()
     owned: Mapping[str, str] = {}
+    adopted_from: str | None = None
 
     @property
     def record(self) -> Entity:
@@ -91,22 +98,44 @@ def wholly(record: Entity) -> Wanted:
     return Wanted(record, frozenset(field.name for field in msgspec.structs.fields(record)) - unsaid)
 
 
-def plan(there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool) -> Plan:
+def plan(there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool, adopt: bool = False) -> Plan:
     """From the records that are there to the wanted ones. A wanted key without a digest keeps the one it has."""
-    findings = (*_impossible(wanted), *_of_others(there, wanted, source))
+    steps = planning(there, wanted, source, prune=prune, adopt=adopt)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def planning(
+    there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool, adopt: bool = False
+) -> Generator[None, None, Plan]:
+    """The same in slices: it yields after each record."""
+    findings = (*_impossible(wanted), *_of_others(there, wanted, source, adopt))
     if findings:
         return Plan(findings=findings)
     depths = _depths(wanted)
-    ordered = sorted(wanted, key=lambda one: (ORDER.index(type(one.record)), depths.get(_id(one.record), 0)))
-    steps = [step for one in ordered if (step := _step(there, one)) is not None]
-    return Plan((*steps, *_surplus(there, wanted, source))) if prune else Plan(tuple(steps))
+    steps: list[Step] = []
+    for one in sorted(wanted, key=lambda one: (ORDER.index(type(one.record)), depths.get(_id(one.record), 0))):
+        step = _step(there, one, source)
+        if step is not None:
+            steps.append(step)
+        yield
+    if prune:
+        steps.extend(_surplus(there, wanted, source))
+    return Plan(tuple(steps))
 
 
 def goal(there: Directory, steps: Iterable[Step]) -> Directory:
     """The records when every step is done."""
+    records = {_id(record): record for record in there.records()}
     for step in steps:
-        there = there.without(type(step.record), step.record.name) if step.after is None else there.with_(step.after)
-    return there
+        if step.after is None:
+            records.pop(_id(step.record), None)
+        else:
+            records[_id(step.after)] = step.after
+    return Directory(records.values(), there.declared)
 
 
 def digest(value: Any) -> str:
@@ -142,18 +171,29 @@ def _impossible(wanted: Sequence[Wanted]) -> Iterator[Finding]:
         seen.add(_id(record))
 
 
-def _of_others(there: Directory, wanted: Iterable[Wanted], source: str) -> Iterator[Finding]:
+def _of_others(there: Directory, wanted: Iterable[Wanted], source: str, adopt: bool) -> Iterator[Finding]:
     for record in (one.record for one in wanted):
         known = there.get(type(record), record.name)
         path = f"{record.KIND}.{record.name}"
         if known is not None and known.stamp.managed_by != source:
-            maker = known.stamp.managed_by or "hand"
-            yield path, f"is there already, made by {maker}, and {source} leaves what it did not make"
+            reason = _kept_by(known, source, adopt)
+            if reason:
+                yield path, reason
         if known is None and isinstance(record, Key) and not record.digest:
             yield f"{path}.digest", "a new key needs its digest: `toolgate key new --file` prints one"
 
 
-def _step(there: Directory, wanted: Wanted) -> Step | None:
+def _kept_by(known: Entity, source: str, adopt: bool) -> str:
+    """Why a record that is somebody else's stays so; empty where it is adopted."""
+    maker = known.stamp.managed_by or HAND
+    if known.stamp.version == 0:  # it was never stored
+        return f"is declared by {maker}: take it out there, or here"
+    if adopt:
+        return ""
+    return f"is there already, made by {maker}, and {source} leaves what it did not make: --adopt takes it over"
+
+
+def _step(there: Directory, wanted: Wanted, source: str) -> Step | None:
     record = wanted.record
     owned = {name: digest(getattr(record, name)) for name in sorted(wanted.fields)}
     known = there.get(type(record), record.name)
@@ -161,6 +201,8 @@ def _step(there: Directory, wanted: Wanted) -> Step | None:
         after = msgspec.structs.replace(record, stamp=Stamp())
         return Step(Action.CREATE, None, after, tuple(sorted(wanted.fields)), owned=owned)
     given = {name: getattr(record, name) for name in wanted.fields}
+    if known.stamp.managed_by != source:
+        return _adoption(known, msgspec.structs.replace(known, **given), owned)
     left = known.stamp.owned.keys() - wanted.fields
     after = msgspec.structs.replace(known, **given, **_defaults(type(record), left))
     fields = tuple(name for name in _names(record) if getattr(after, name) != getattr(known, name))
@@ -172,6 +214,13 @@ def _step(there: Directory, wanted: Wanted) -> Step | None:
         sorted(name for name in owned.keys() | before if owned.get(name) != before.get(name) and name not in fields)
     )
     return Step(Action.CHANGE, known, after, fields, drifted, claimed, owned)
+
+
+def _adoption(known: Entity, after: Entity, owned: Mapping[str, str]) -> Step:
+    """Of a record that is somebody else's, the declared fields become the source's; all others stay as they are."""
+    fields = tuple(name for name in owned if getattr(after, name) != getattr(known, name))
+    claimed = tuple(name for name in owned if name not in fields)
+    return Step(Action.ADOPT, known, after, fields, (), claimed, owned, known.stamp.managed_by or HAND)
 
 
 def _names(record: Entity) -> list[str]:

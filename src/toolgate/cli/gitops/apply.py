@@ -9,7 +9,7 @@ from toolgate.admin.forms import DEFAULT, Applied, Planned
 from toolgate.cli.event_loop import run
 from toolgate.cli.exit_codes import DENIED, USAGE
 from toolgate.cli.gitops import files, shown
-from toolgate.cli.gitops.files import Files, Label, Prune
+from toolgate.cli.gitops.files import Adopt, Files, Label, Prune
 from toolgate.cli.gitops.plan import planned
 from toolgate.cli.output import Form, say
 from toolgate.cli.reaching import DataDirOption
@@ -25,6 +25,7 @@ def apply(
     file: Files,
     label: Label = DEFAULT,
     prune: Prune = False,
+    adopt: Adopt = False,
     seq: Annotated[
         int | None, typer.Option("--seq", help="Only if nothing was changed since the plan that said this.")
     ] = None,
@@ -34,7 +35,7 @@ def apply(
 ) -> None:
     """Makes the records what the files say: all of it, or nothing. Shows the plan first, and asks."""
     found = files.read(file)
-    made = run(planned(found, label, prune, data_dir))
+    made = run(planned(found, label, prune, adopt, data_dir))
     shown.show(made, output)
     shown.tell(made)
     if made.lacking:
@@ -42,7 +43,7 @@ def apply(
     if not made.steps:
         return
     _confirm(made, asked=not yes)
-    done = run(_applied(found, made.seq if seq is None else seq, label, prune, data_dir))
+    done = run(_applied(found, made.seq if seq is None else seq, label, prune, adopt, data_dir))
     say(f"applied: {shown.summary(done.steps)}")
 
 
@@ -57,9 +58,9 @@ def _confirm(made: Planned, *, asked: bool) -> None:
         raise typer.Exit
 
 
-async def _applied(found: Manifest, seq: int, label: str, prune: bool, data_dir: str | None) -> Applied:
+async def _applied(found: Manifest, seq: int, label: str, prune: bool, adopt: bool, data_dir: str | None) -> Applied:
     async with api(data_dir) as reached:
         try:
-            return await reached.apply(files.records(found), label=label, seq=seq, prune=prune)
+            return await reached.apply(files.records(found), label=label, seq=seq, prune=prune, adopt=adopt)
         except Refused as error:
             raise files.located(found, error) from None

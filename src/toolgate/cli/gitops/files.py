@@ -17,6 +17,9 @@ from toolgate.model.errors import ConfigError, Refused
 Files = Annotated[Path, typer.Option("--file", "-f", metavar="PATH", help="A file, or a directory of files.")]
 Label = Annotated[str, typer.Option("--label", "-l", help="What the records carry that these files declare.")]
 Prune = Annotated[bool, typer.Option("--prune", help="Remove what carries the label and is declared no more.")]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Take over what is there already, made by hand or under another label.")
+]
 
 
 def read(path: Path) -> Manifest:

@@ -12,7 +12,7 @@ from toolgate.cli.output import Form, count, say, write, write_value
 from toolgate.cli.records import fields
 from toolgate.rules.redaction import printable
 
-_MARKS = {"create": "+", "change": "~", "remove": "-"}
+_MARKS = {"create": "+", "change": "~", "adopt": ">", "remove": "-"}
 _LONGEST = 100
 
 
@@ -22,7 +22,8 @@ def show(plan: Planned | Applied, output: Form) -> None:
         write_value(msgspec.to_builtins(plan), output)
         return
     for step in plan.steps:
-        write(printable(f"{_MARKS[step.action]} {step.kind} {step.name}"))
+        adopts = "" if step.adopted_from is None else f"  (adopts: made by {step.adopted_from})"
+        write(printable(f"{_MARKS[step.action]} {step.kind} {step.name}{adopts}"))
         for change in step.fields:
             write(printable(f"    {_field(step, change)}"))
         if step.claimed:

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Row
 
 from toolgate.model.entities import ENTITIES, Change, Entity, Stamp
-from toolgate.model.errors import ConfigError, StoreFailed
+from toolgate.model.errors import ConfigError, Conflict, StoreFailed
 
 SECRET_FIELDS: dict[str, frozenset[str]] = {"secret": frozenset({"sealed"})}
 """Fields by kind that stay out of the audit. (A key's digest is no secret.)"""
@@ -42,6 +42,35 @@ def encode(entity: E) -> tuple[str, E]:
     if not same:
         raise ConfigError((f"{entity.KIND} {entity.name!r}: cannot be stored: it holds a value that JSON cannot",))
     return body, cast("E", read)
+
+
+def judge_name(kind: str, name: str) -> None:
+    """Raises ConfigError."""
+    if "\0" in name:
+        raise ConfigError((f"{kind} {name!r}: a name cannot hold a NUL character",))
+
+
+def judge(kind: str, name: str, current: Entity | None, expected: int, id_: str) -> None:
+    """Raises Conflict unless the record is what the writer saw. One that was removed and made again is another, though
+    its version may be the same."""
+    if current is None:
+        if expected != 0:
+            raise Conflict(f"there is no {kind} {name!r}: it was removed, or never made")
+        return
+    version = current.stamp.version
+    if expected == 0:
+        raise Conflict(f"there is a {kind} {name!r} already", current)
+    if version != expected:
+        raise Conflict(f"the {kind} {name!r} is at version {version}, not {expected}: read it again", current)
+    if id_ not in {"", current.stamp.id}:
+        raise Conflict(f"the {kind} {name!r} was removed and made again: read it again", current)
+
+
+def judge_removal(entity: type[Entity], name: str, current: Entity | None, expected: int) -> None:
+    """Raises Conflict unless there is such a record, and it is what the writer saw."""
+    if current is None:
+        raise Conflict(f"there is no {entity.noun()} {name!r}: it was removed, or never made")
+    judge(entity.KIND, name, current, expected, "")
 
 
 def for_audit(kind: str, body: str) -> str:

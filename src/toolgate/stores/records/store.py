@@ -15,6 +15,7 @@ from toolgate.stores.records.hearing import Hearing
 from toolgate.stores.records.held import Held
 from toolgate.stores.records.key_uses import DatabaseKeyUses
 from toolgate.stores.records.peppers import judge_pepper
+from toolgate.stores.records.rehearsal import Rehearsal
 from toolgate.stores.records.tables import CHANGE, META
 from toolgate.stores.records.transaction import RecordsTransaction
 
@@ -54,6 +55,11 @@ class Records:
         async with self.database.reading() as connection:
             state = await self._held.read(connection)
         return state.seq, state.everything()
+
+    async def rehearsal(self) -> tuple[int, Rehearsal]:
+        async with self.database.reading() as connection:
+            state = await self._held.read(connection)
+        return state.seq, Rehearsal(state.records)
 
     async def changes(self, after: int, /, *, limit: int) -> tuple[Change, ...]:
         query = select(CHANGE).where(CHANGE.c.seq > after).order_by(CHANGE.c.seq).limit(limit)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from toolgate.model.entities import Entity
-from toolgate.model.errors import ConfigError, Conflict, StoreFailed
+from toolgate.model.errors import Conflict, StoreFailed
 from toolgate.model.remembered import Remembered
 from toolgate.ports import Clock
 from toolgate.stores.records import bodies
@@ -71,12 +71,11 @@ class RecordsTransaction:
 
     async def put(self, entity: E, /, *, expected: int) -> E:
         kind, name = entity.KIND, entity.name
-        if "\0" in name:
-            raise ConfigError((f"{kind} {name!r}: a name cannot hold a NUL character",))
+        bodies.judge_name(kind, name)
         body, read = bodies.encode(entity)
         async with self._step():
             row = await self._row(kind, name)
-            _judge(kind, name, row, expected, entity.stamp.id)
+            bodies.judge(kind, name, None if row is None else bodies.decode(row), expected, entity.stamp.id)
             now = self._now()
             values: dict[str, Any] = {
                 "version": expected + 1,
@@ -99,9 +98,8 @@ class RecordsTransaction:
     async def remove(self, entity: type[Entity], name: str, /, *, expected: int) -> None:
         async with self._step():
             row = await self._row(entity.KIND, name)
-            if row is None:
-                raise Conflict(f"there is no {entity.noun()} {name!r}: it was removed, or never made")
-            _judge(entity.KIND, name, row, expected, "")
+            bodies.judge_removal(entity, name, None if row is None else bodies.decode(row), expected)
+            assert row is not None
             await self._connection.execute(delete(RECORD).where(*_same(row)))
             await self._tell(entity.KIND, row.id, name, before=row.body, after=None)
 
@@ -176,19 +174,3 @@ class RecordsTransaction:
 
 def _same(row: Row[Any]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return RECORD.c.kind == row.kind, RECORD.c.id == row.id
-
-
-def _judge(kind: str, name: str, row: Row[Any] | None, expected: int, id_: str) -> None:
-    """Raises Conflict unless the record is what the writer saw. One that was removed and made again is another, though
-    its version may be the same."""
-    if row is None:
-        if expected != 0:
-            raise Conflict(f"there is no {kind} {name!r}: it was removed, or never made")
-        return
-    current = bodies.decode(row)
-    if expected == 0:
-        raise Conflict(f"there is a {kind} {name!r} already", current)
-    if row.version != expected:
-        raise Conflict(f"the {kind} {name!r} is at version {row.version}, not {expected}: read it again", current)
-    if id_ not in {"", row.id}:
-        raise Conflict(f"the {kind} {name!r} was removed and made again: read it again", current)
