@@ -24,7 +24,7 @@ Counted = tuple[str, bool, int, bytes, float | None, str]
 `rules.conditions` encodes them, when it expires, its name."""
 
 
-class Rights(msgspec.Struct, frozen=True):
+class Rights(msgspec.Struct, frozen=True, gc=False):
     """What a row says, as a value: see `model.snapshot.Row`. URIs are globs here."""
 
     parts: Bits

@@ -53,7 +53,7 @@ class ServerState(StrEnum):
     RETIRED = "retired"
 
 
-class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+class Stamp(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the store knows of a record. Times are Unix seconds; `version` 0 and `id` empty mean: not stored yet.
 
     `owned` are the fields that the source in `managed_by` declares, each with a digest of the value that it gave: what
@@ -72,7 +72,7 @@ class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     used_at: float | None = None
 
 
-class Entity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Entity(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """What all records share. `KIND` names the collection, `PREFIX` begins its ids; `NOUN` is what people call one of
     them, where that is not the collection's name."""
 

@@ -39,7 +39,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     pattern: Any = None
 
 
-class Rule(msgspec.Struct, frozen=True, eq=False):
+class Rule(msgspec.Struct, frozen=True, gc=False, eq=False):
     """One grant that holds for some calls only. `bits` are its targets in the part that it stands under, bit i for
     target i. It counts for a call that passes all of `tests` (they take a `rules.conditions.Facts`) before `expires`
     (Unix seconds). `name` is for explanations."""
