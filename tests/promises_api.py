@@ -17,6 +17,10 @@ API: dict[str, tuple[str, str]] = {
         "docs/reference/configuration.md",
         "A gateway without records (`--state none`, `stdio`) loads no database library.",
     ),
+    "api.holding": (
+        "docs/reference/api.md",
+        "What is sent to the API holds nobody up, however large; of many things that are wrong the first are told.",
+    ),
     "api.networks": (
         "docs/explanation/security.md",
         "A key that is for certain networks is refused at the API from others, as at the MCP endpoints.",

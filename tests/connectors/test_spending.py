@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 from tests.connectors.replay import Play, Replay
 from tests.connectors.samples import paged, shop, tool, written
 from tests.connectors.serving import serving
+from tests.holding import held
 from toolgate.upstreams.connector import expressions
 from toolgate.upstreams.connector.spending import Budget, Overspent
 
@@ -21,24 +18,6 @@ pytestmark = pytest.mark.promise("connectors.budget")
 
 FIELDS = ",".join(f"f{number}:a" for number in range(200))
 MANY = f"{{all: [].{{{FIELDS}}}}}"
-
-
-@asynccontextmanager
-async def held() -> AsyncGenerator[list[float]]:
-    """How long, in seconds, the loop was held meanwhile at the longest: the last of the list."""
-    gaps = [0.0]
-
-    async def tick() -> None:
-        while True:
-            before = time.thread_time()
-            await asyncio.sleep(0)
-            gaps[0] = max(gaps[0], time.thread_time() - before)
-
-    ticking = asyncio.create_task(tick())
-    try:
-        yield gaps
-    finally:
-        ticking.cancel()
 
 
 def rows(count: int) -> bytes:

@@ -1,6 +1,7 @@
 """Every kind of record with what a change of it needs, and how a value of it is judged: one table, so that no kind can
 be forgotten and the whole policy is seen at once."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -49,3 +50,15 @@ COLLECTIONS: Mapping[type[Entity], Collection] = {
     Secret: Collection(needs.of_owned, access.secret),
     Acceptance: Collection(needs.of_acceptance, servers.acceptance),
 }
+
+
+_LARGE = 2000
+"""Characters of settings from which on they are judged in a thread: documents and schemas in them take a second."""
+
+
+async def judged(value: Entity, facts: Facts) -> Sequence[Finding]:
+    """What is wrong with a value. It holds nobody up."""
+    findings = COLLECTIONS[type(value)].findings
+    if isinstance(value, Server) and len(repr(value.settings)) > _LARGE:
+        return await asyncio.to_thread(lambda: [*findings(value, facts)])
+    return [*findings(value, facts)]

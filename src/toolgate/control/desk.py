@@ -7,7 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from toolgate.control.actors import Actor
-from toolgate.control.collections import COLLECTIONS
+from toolgate.control.collections import COLLECTIONS, judged
 from toolgate.control.needs import Edit
 from toolgate.control.registry import Registry
 from toolgate.control.selection import shown
@@ -143,7 +143,7 @@ class Desk:
         facts = msgspec.structs.replace(self.registry.facts(self.goal or self.directory).about(value), sees=self._sees)
         if self.goal is not None:
             facts = msgspec.structs.replace(facts, before=self.directory.get(type(value), value.name))
-        findings = (*COLLECTIONS[type(value)].findings(value, facts), *self._outliving(value))
+        findings = (*await judged(value, facts), *self._outliving(value))
         if findings:
             raise Refused(findings)
 

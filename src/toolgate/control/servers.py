@@ -1,6 +1,7 @@
 """Servers: tried out, registered as a draft or live depending on the person's rights, linted, and moved from state to
 state."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -9,7 +10,7 @@ import msgspec
 from toolgate.control import repeating
 from toolgate.control.actors import Actor
 from toolgate.control.administration import Administration
-from toolgate.control.collections import COLLECTIONS
+from toolgate.control.collections import COLLECTIONS, judged
 from toolgate.control.desk import Desk
 from toolgate.control.needs import Edit
 from toolgate.control.offered import digested
@@ -22,6 +23,7 @@ from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Facts
+from toolgate.rules.filed import find, is_filed, told_taken
 from toolgate.rules.linting import Lint, Severity
 from toolgate.rules.linting.server import lint
 from toolgate.rules.referrers import secrets_of
@@ -122,6 +124,8 @@ class Servers:
     async def _rehearse(self, actor: Principal, draft: Server, beside: Sequence[Secret] = ()) -> bool:
         """Raises what registering it as a draft would; says whether the actor could make it live."""
         registry = self._administration.registry
+        if draft.kind in registry.kinds.names:
+            await asyncio.to_thread(registry.kinds.fields, draft.kind)  # the first of a kind loads what it needs
         directory = await registry.directory()
         who = await self._administration.whoami(actor)
         for secret in beside:
@@ -129,13 +133,15 @@ class Servers:
         facts = registry.facts(directory)
         after = directory.with_(draft)
         who.require(directory, COLLECTIONS[Server].needs(Edit(None, draft, directory, after, facts)))
-        taken = directory.get(Server, draft.name)
+        taken = find(directory, Server, draft.name)
+        if taken is not None and is_filed(taken):
+            raise Refused((("name", told_taken(directory, taken)),))
         if taken is not None:
             current = shown(taken) if who.may_read(directory, taken) else None
             raise Conflict(f"there is a server named {draft.name!r} already", current)
-        findings = tuple(COLLECTIONS[Server].findings(draft, facts.about(draft)))
+        findings = await judged(draft, facts.about(draft))
         if findings:
-            raise Refused(findings)
+            raise Refused(tuple(findings))
         return who.may(Need("server:publish", of_record(after, draft)))
 
     async def lint(self, actor: Principal, name: str) -> tuple[Lint, ...]:

@@ -8,9 +8,9 @@ from toolgate.rules import endpoints
 from toolgate.upstreams.connector.format import Expression, Name, Plain, Told
 
 Document = Annotated[str, msgspec.Meta(min_length=1, max_length=64 * 1024)]
-SchemaText = Annotated[str, msgspec.Meta(min_length=1, max_length=512 * 1024)]
+SchemaText = Annotated[str, msgspec.Meta(min_length=1)]
 MOST_TOGETHER = 512 * 1024
-"""Characters of the documents of one server together."""
+"""Characters of the documents of one server together, and of its schema where it stands beside them."""
 
 Finding = tuple[str, str]
 """(path within the settings, what is wrong and what to do)."""
@@ -61,6 +61,7 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `schema` (or the file `schema_file`) is the API's, in SDL or as the JSON of an introspection. `types` are JSON
     Schemas by the name of a GraphQL type: of scalars that are not built in and, without a schema, of all other types.
+    `schema_bytes` is the most bytes of the schema.
 
     `max_depth`, `max_aliases`, `max_fields` and `max_roots` bound each document, its fragments included.
     `result_bytes` is the most bytes of one result, `result_values` the most values that are read for it. `plain_http`
@@ -72,6 +73,7 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operations: Annotated[dict[Name, Operation], msgspec.Meta(max_length=150)] = {}
     schema: SchemaText | None = None
     schema_file: str | None = None
+    schema_bytes: Annotated[int, msgspec.Meta(ge=1024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     types: dict[str, dict[str, Any]] = {}
     max_depth: Annotated[int, msgspec.Meta(ge=1, le=50)] = 10
     max_aliases: Annotated[int, msgspec.Meta(ge=0, le=500)] = 20
@@ -91,6 +93,8 @@ class Declared(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("give `operations`, or `path`, a folder of .graphql documents")
         if self.schema is not None and self.schema_file is not None:
             raise ValueError("give `schema` or `schema_file`, and not both")
+        if len(self.schema or "") > MOST_TOGETHER:
+            raise ValueError(f"schema: more than {MOST_TOGETHER} characters do not stand here: give `schema_file`")
         if self.characters > MOST_TOGETHER:
             raise ValueError(f"the documents of `operations` are larger than {MOST_TOGETHER} characters together")
 

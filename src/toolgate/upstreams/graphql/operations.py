@@ -165,7 +165,9 @@ def _schema(settings: Declared, findings: list[Finding]) -> GraphQLSchema | None
     try:
         text = settings.schema
         if settings.schema_file is not None:
-            text = schemas.from_file(Path(settings.schema_file))
+            text = schemas.from_file(Path(settings.schema_file), settings.schema_bytes)
+        elif text is not None and (size := len(text.encode(errors="replace"))) > settings.schema_bytes:
+            raise Flaw(schemas.too_large(size, settings.schema_bytes))
         return None if text is None else schemas.loaded(text)
     except Flaw as flaw:
         findings.append((place, str(flaw)))

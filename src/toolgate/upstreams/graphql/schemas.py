@@ -31,7 +31,6 @@ from toolgate.upstreams.graphql.documents import Document, place_of
 from toolgate.upstreams.graphql.flaws import Flaw
 
 SUFFIXES = (".graphql", ".gql", ".graphqls", ".json")
-MOST_BYTES = 8 * 1024 * 1024
 _MOST_TOLD = 5
 _NOTHING = build_schema("type Query { nothing: Boolean }")
 _WITHOUT = (
@@ -40,18 +39,27 @@ _WITHOUT = (
 )  # fmt: skip
 
 
-def from_file(path: Path) -> str:
-    """The text of a schema. Raises Flaw."""
+def from_file(path: Path, most: int) -> str:
+    """The text of a schema of at most so many bytes. Raises Flaw."""
     if path.suffix not in SUFFIXES:
         raise Flaw(f"the name of a schema's file must end in {', '.join(SUFFIXES)}")
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Flaw(f"{path.name} is larger than {MOST_BYTES} bytes")
+        size = path.stat().st_size
+        if size > most:
+            raise Flaw(f"{path.name} {too_large(size, most)}")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise Flaw(f"{path.name} cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise Flaw(f"{path.name} is no text in UTF-8") from None
+
+
+def too_large(size: int, most: int) -> str:
+    """What to say of a schema of so many bytes."""
+    return (
+        f"has {size} bytes, at most {most} are allowed (`schema_bytes`): leave out the types that no operation uses, or "
+        "allow more: a megabyte takes some seconds to read, and some 150 MB of memory"
+    )
 
 
 @lru_cache(maxsize=8)
