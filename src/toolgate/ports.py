@@ -225,11 +225,6 @@ class Store(Protocol):
         ...
 
 
-class DataKeys(Protocol):
-    """Where the data keys of stored secrets are kept. Both may take some milliseconds, and raise ConfigError."""
-
-    def add(self) -> KeyRing:
-        """Puts a new current key before the others, for certain; the ring then."""
 class KeyUses(Protocol):
     """When keys were last used, by their names, in Unix seconds; kept for all processes of an installation, and no
     change of a record. Raises StoreFailed."""
@@ -241,6 +236,11 @@ class KeyUses(Protocol):
         ...
 
 
+class DataKeys(Protocol):
+    """Where the data keys of stored secrets are kept. Both may take some milliseconds, and raise ConfigError."""
+
+    def add(self) -> KeyRing:
+        """Puts a new current key before the others, for certain; the ring then."""
         ...
 
     def keep_only(self, used: frozenset[str], /) -> KeyRing:

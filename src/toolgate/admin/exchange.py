@@ -281,16 +281,16 @@ class Products(Protocol):
     async def add(self, actor: Principal, id_: str, adding: Adding, *, request: str = "") -> Added: ...
 
 
-class Uses(msgspec.Struct, frozen=True):
-    """The use cases that the API is a skin over."""
-
-    records: Records
 class LastUse(Protocol):
     """See `control.last_use`. `run` keeps when keys were used, until it is cancelled."""
 
     async def run(self) -> None: ...
 
 
+class Uses(msgspec.Struct, frozen=True):
+    """The use cases that the API is a skin over."""
+
+    records: Records
     keys: Keys
     vault: Vault
     servers: Servers
@@ -300,11 +300,11 @@ class LastUse(Protocol):
     tools: Tools
     bundles: Bundles
     products: Products
+    last_use: LastUse
 
 
 class Task(msgspec.Struct, frozen=True):
     """What a handler is given: a request whose route and principal are known. `request` is its id in the audit; `item`
-    last_use: LastUse
     is what the path names below the record, a tool of a server."""
 
     uses: Uses
