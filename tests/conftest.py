@@ -9,6 +9,9 @@ from tests.promises import PROMISES
 
 pytest_plugins = ["pytester", "tests.databases.fixtures"]
 
+LONGEST = ("tests/docs/test_pages.py", "tests/house/test_style.py", "tests/journeys/", "tests/catalog/", "tests/hostile/")
+"""What several processes begin with, so that none of it is what all wait for in the end."""
+
 # How long an example takes is the machine's mood; what must be fast has a bound of its own.
 settings.register_profile("toolgate", deadline=None)
 settings.load_profile("toolgate")
@@ -26,8 +29,19 @@ def require(condition: object, what: str) -> None:
     pytest.skip(f"missing on this machine: {what}")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """What `-n auto` of pyproject.toml means: a process for each processor where everything is run, and one, without
+    workers to start, where files or folders are named."""
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that names a promise which is in no list is an error at once, wherever it stands."""
+    """A test that names a promise which is in no list is an error at once, wherever it stands. The longest come first:
+    the order within them, and of the rest, is left as it is."""
+    items.sort(key=lambda item: next((at for at, begin in enumerate(LONGEST) if item.nodeid.startswith(begin)), 99))
     for item in items:
         for mark in item.iter_markers("promise"):
             unknown = [name for name in mark.args if name not in PROMISES]
