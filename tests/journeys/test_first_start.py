@@ -159,7 +159,8 @@ def patient(terminal: Terminal) -> Generator[Started]:
     }
     (terminal.folder / "toolgate.yaml").write_text(json.dumps(config), "utf-8")
     with terminal.start("up", "--port", "0") as up:
-        up.out.wait(r"sdk \(stdio\)  \d+ tools")
+        up.out.wait("Ctrl-C stops")
+        up.err.wait(r"server sdk: \d+ offers")  # what is printed does not wait for a slow server
         yield up
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from asyncpg import InternalClientError
 
 from tests.databases.fixtures import Place, toolbox
 from tests.databases.postgres import Postgres
@@ -214,3 +215,12 @@ def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "asyncpg", None)  # as where it is not installed
     with pytest.raises(ConfigError, match=r"install toolgate\[postgres\]"):
         open_postgres("postgresql://localhost/x")
+
+
+async def test_what_the_driver_says_of_a_connection_just_ended_is_told_as_that(postgres: Postgres):
+    said = InternalClientError("cannot switch to state 15; another operation (2) is in progress")
+    database = open_postgres(postgres.url("postgres"))
+    try:
+        assert database.explain(said).startswith("the connection broke: try again (cannot switch")
+    finally:
+        await database.close()

@@ -106,6 +106,8 @@ class PostgresDatabase(Database):
             said = "it does not answer in time: try again"
         elif isinstance(error, OSError):
             said = f"it cannot be reached ({error}): start it, or correct its address"
+        elif _LATE in str(error):
+            said = f"the connection broke: try again ({error})"
         else:
             state = getattr(error, "sqlstate", None)
             reason = _REASONS.get(state or "") or _CLASSES.get((state or "")[:2])
@@ -150,6 +152,9 @@ def _prepare(connection: Any, _: ConnectionPoolEntry) -> None:
     finally:
         cursor.close()
 
+
+_LATE = "cannot switch to state"
+"""What asyncpg says of a connection that the server has just ended, before the end itself arrives."""
 
 _CLASSES = {
     "08": "the connection broke: try again",
