@@ -9,7 +9,13 @@ from tests.promises import PROMISES
 
 pytest_plugins = ["pytester", "tests.databases.fixtures"]
 
-LONGEST = ("tests/docs/test_pages.py", "tests/house/test_style.py", "tests/journeys/", "tests/catalog/", "tests/hostile/")
+LONGEST = (
+    "tests/docs/test_pages.py",
+    "tests/house/test_style.py",
+    "tests/journeys/",
+    "tests/catalog/",
+    "tests/hostile/",
+)
 """What several processes begin with, so that none of it is what all wait for in the end."""
 
 # How long an example takes is the machine's mood; what must be fast has a bound of its own.
