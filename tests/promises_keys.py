@@ -10,4 +10,9 @@ KEYS: dict[str, tuple[str, str]] = {
         "A gateway whose key.pepper is another than the one that the keys of its database were made with does not"
         " start, and says what to do.",
     ),
+    "registry.filed": (
+        "docs/how-to/keys-and-grants.md",
+        "What the file declares is shown among the records to whoever may see it, and a change of it is refused with"
+        " the file and the line.",
+    ),
 }

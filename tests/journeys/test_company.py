@@ -146,7 +146,7 @@ def test_a_server_is_tried_before_it_is_registered(company: Company):
     assert (json.loads(tried.out)["state"], json.loads(tried.out)["found"]) == ("draft", None)
     company.does("server", "add", "mine", "--python", f"{company.terminal.folder / 'tools.py'}:tools")
     listed = json.loads(company.does("server", "list", "-o", "json"))
-    assert [(server["name"], server["state"]) for server in listed] == [("mine", "live")]
+    assert [(server["name"], server["state"]) for server in listed] == [("demo", "live"), ("mine", "live")]
     company.does("grant", "add", "me", "subject=key:local", "servers=mine", "tools=*")
     assert "go" in company.does("tools", "mine")
     company.does("server", "pause", "mine")

@@ -55,8 +55,8 @@ class Sealing(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """The running parts that edges and the composition root need. `used` is when each key was last used, by its name, in
-    Unix seconds."""
+    """The running parts that edges and the composition root need. `used` is when each key was last used (Unix seconds),
+    by its name."""
 
     door: FrontDoor
     hub: Hub

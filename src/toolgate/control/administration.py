@@ -27,6 +27,7 @@ from toolgate.model.records import AUDIT_LOG
 from toolgate.model.remembered import Remembered
 from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import everything, find
 from toolgate.rules.permissions import ORGANISATION
 from toolgate.rules.scopes import Need
 
@@ -87,7 +88,7 @@ class Administration:
         wanted = matching(entity, filters or {})
         most = max(1, min(limit, MOST_LISTED))
         found: list[E] = []
-        for name, record in sorted(directory.all(entity).items()):
+        for name, record in sorted(everything(directory, entity).items()):
             if (after is None or name > after) and wanted(record) and who.may_read(directory, record):
                 if len(found) == most:
                     return await self._told(*found), found[-1].name
@@ -96,7 +97,7 @@ class Administration:
 
     async def get(self, actor: Principal, entity: type[E], name: str) -> E:
         directory, who = await self._look(actor)
-        record = directory.get(entity, name)
+        record = find(directory, entity, name)
         if record is None or not who.may_read(directory, record):
             raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
         (told,) = await self._told(record)

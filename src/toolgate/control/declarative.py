@@ -60,7 +60,20 @@ def _declared(filed: Sequence[Filed], label: str) -> Declared:
             if isinstance(one.record, Grant)
         ),
         records=tuple(msgspec.structs.replace(one, stamp=Stamp(managed_by=label)) for one in others),
+        served=_by_kind(records, others, label),
+        lines={f"{one.record.KIND}.{one.record.name}": one.place.line for one in filed},
     )
+
+
+def _by_kind(records: Sequence[Entity], others: Sequence[Entity], label: str) -> dict[str, dict[str, Entity]]:
+    """What stands as specifications, as records."""
+    left_out = {(one.KIND, one.name) for one in others}
+    found: dict[str, dict[str, Entity]] = {}
+    for one in records:
+        if (one.KIND, one.name) not in left_out:
+            stamped = msgspec.structs.replace(one, stamp=Stamp(managed_by=label))
+            found.setdefault(one.KIND, {})[one.name] = stamped
+    return found
 
 
 def _served(virtual: Sequence[tuple[Virtual, VirtualSpec | None]]) -> Iterator[VirtualSpec]:

@@ -13,6 +13,7 @@ from toolgate.model.catalog import OfferKind
 from toolgate.model.entities import Server, ServerState, Virtual
 from toolgate.protocol import jsonrpc
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import find
 from toolgate.rules.scopes import Need, of_server
 from toolgate.rules.searching import index
 from toolgate.rules.searching.index import Document
@@ -65,7 +66,9 @@ def describe(directory: Directory, compiled: Compiled) -> dict[str, Described]:
     withheld = directory.declared.withheld
     for spec in directory.declared.servers:
         served = spec.listed and spec.name not in withheld
-        found[spec.name] = Described(spec.name, False, "", spec.tags, served, _instructions(compiled, spec.name))
+        filed = find(directory, Server, spec.name)
+        said = "" if filed is None else filed.description
+        found[spec.name] = Described(spec.name, False, said, spec.tags, served, _instructions(compiled, spec.name))
     for spec in directory.declared.virtual:
         served = spec.listed and spec.name not in withheld
         found[spec.name] = Described(spec.name, True, spec.description or "", spec.tags, served)

@@ -17,6 +17,7 @@ from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
+from toolgate.rules.filed import find, is_filed, told, told_taken
 from toolgate.rules.referrers import referrers
 from toolgate.rules.rising import CONCERNED, rise_steps
 from toolgate.rules.scopes import Need, of_server
@@ -48,9 +49,10 @@ class Desk:
         """Stores a new record. Raises NotAllowed, Conflict (the name is taken), Refused."""
         after = self.directory.with_(value)
         self._judge_rights(Edit(None, value, self.directory, after, self.registry.facts(self.directory)))
-        taken = self.directory.get(type(value), value.name)
+        taken = find(self.directory, type(value), value.name)
         if taken is not None:
-            _judge_filed(taken)
+            if is_filed(taken):
+                raise Refused((("name", told_taken(self.directory, taken)),))
             current = shown(taken) if self.actor.may_read(self.directory, taken) else None
             raise Conflict(f"there is a {value.noun()} named {value.name!r} already", current)
         await self._judge_value(value)
@@ -84,7 +86,7 @@ class Desk:
         before = self._current(type(value), value.name)
         after = self.directory.with_(value)
         self._judge_rights(Edit(before, value, self.directory, after, self.registry.facts(self.directory)))
-        if _is_filed(before) or not (urgent or adopting):
+        if is_filed(before) or not (urgent or adopting):
             self._judge_hold(before, value)
         self._judge_version(before, expected)
         return after
@@ -109,7 +111,7 @@ class Desk:
             self.directory = self.directory.without(Acceptance, name)
 
     def _current(self, entity: type[E], name: str) -> E:
-        record = self.directory.get(entity, name)
+        record = find(self.directory, entity, name)
         if record is None or not self.actor.may_read(self.directory, record):
             raise NotFound(f"there is no {entity.noun()} named {name!r}, or none that you may see")
         return record
@@ -121,6 +123,8 @@ class Desk:
         """Whether the record is this desk's to change: what a file or another source declares is changed there, and
         that may be some of its fields only."""
         holder = record.stamp.managed_by
+        if is_filed(record):
+            raise Refused((("", told(self.directory, record)),))
         if holder == self.source:
             return
         if holder is None:
@@ -197,15 +201,3 @@ class Desk:
         if self.source is not None:
             stamp = msgspec.structs.replace(stamp, managed_by=self.source)
         return stamp if owned is None else msgspec.structs.replace(stamp, owned=dict(owned))
-
-
-def _is_filed(record: Entity) -> bool:
-    """Whether it is in no database, but in the file that is served: such a record was never stored."""
-    return record.stamp.managed_by is not None and record.stamp.version == 0
-
-
-def _judge_filed(record: Entity) -> None:
-    """Raises Refused: a name that the file declares is the file's."""
-    if _is_filed(record):
-        where = (record.stamp.managed_by or "").partition(":")[2]
-        raise Refused((("name", f"{where} declares one of this name: take another, or it out"),))

@@ -20,6 +20,7 @@ from toolgate.model.found import NamingGrant, Offered, OfferedPage, Tool, ToolLi
 from toolgate.model.identity import Principal
 from toolgate.rules import access, globs
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import everything
 from toolgate.rules.linting import server as linting
 from toolgate.rules.names import meant
 from toolgate.rules.scopes import Need, of_server
@@ -145,8 +146,6 @@ class Tools:
         known = (await self._look(actor)).server(server)
         offer = self._offer(known, tool)
         override = _patched(known.overrides.get(tool, _UNSET), patch)
-        if known.managed_by is not None and known.version == 0:
-            raise Refused((("", f"the server {server} is declared in {known.managed_by}: change it there"),))
         record = await self._administration.get(actor, Server, server)
         overrides = {name: one for name, one in record.overrides.items() if name != tool}
         if override != _UNSET:
@@ -159,11 +158,7 @@ class Tools:
     async def _look(self, actor: Principal) -> _View:
         directory = await self._registry.directory()
         who = await self._administration.whoami(actor)
-        known = (
-            one
-            for one in (*_recorded(directory), *_filed(directory))
-            if who.may(Need("server:read", of_server(directory, one.name)))
-        )
+        known = (one for one in _known(directory) if who.may(Need("server:read", of_server(directory, one.name))))
         return _View(directory, who, {one.name: one for one in sorted(known, key=lambda one: one.name)})
 
     def _tools(self, known: _Known) -> Iterator[Tool]:
@@ -194,9 +189,8 @@ def _lints(view: _View, known: _Known, offer: Offer) -> tuple[ToolLint, ...]:
 
 def _grants(view: _View, tool: Tool) -> Iterator[NamingGrant]:
     """The grants in force that name a tool and that the actor may see."""
-    filed = ((_as_record(spec, number), spec) for number, spec in enumerate(view.directory.declared.grants, 1))
-    recorded = ((record, grant_spec(record)) for _, record in sorted(view.directory.all(Grant).items()))
-    for record, spec in (*recorded, *filed):
+    for _, record in sorted(everything(view.directory, Grant).items()):
+        spec = grant_spec(record)
         in_force = spec.expires is None or view.who.now < spec.expires
         if in_force and _names(spec, tool) and view.who.may_read(view.directory, record):
             yield NamingGrant(
@@ -208,27 +202,10 @@ def _grants(view: _View, tool: Tool) -> Iterator[NamingGrant]:
             )
 
 
-def _recorded(directory: Directory) -> Iterator[_Known]:
-    for one in directory.all(Server).values():
+def _known(directory: Directory) -> Iterator[_Known]:
+    """Every server, those of the file too."""
+    for one in everything(directory, Server).values():
         yield _Known(one.name, one.tags, one.overrides, one.stamp.managed_by, one.stamp.version)
-
-
-def _filed(directory: Directory) -> Iterator[_Known]:
-    file = directory.declared.file
-    label = "the configuration" if file is None else file.name
-    for spec in directory.declared.servers:
-        yield _Known(spec.name, spec.tags, spec.overrides, label, 0)
-
-
-def _as_record(spec: GrantSpec, number: int) -> Grant:
-    """A grant of the file as a record, so that it is judged by the same rule who may see it."""
-    return Grant(
-        name=spec.name or f"grant {number} of the file",
-        subject=spec.subject,
-        effect=spec.effect,
-        servers=spec.servers,
-        tools=spec.tools,
-    )
 
 
 def _readable(offer: Offer) -> Mapping[str, msgspec.Raw] | None:

@@ -190,7 +190,9 @@ class Declared(msgspec.Struct, frozen=True):
     servers and virtual servers that are known but not served, with the reason.
 
     `records` are what else it declares, as `model.entities` with the file's label: users, service accounts, roles,
-    bindings, external groups, its teams with their members, and servers that are not in service.
+    bindings, external groups, its teams with their members, and servers that are not in service. `served` are servers,
+    virtual servers, keys and grants as such records, too, by `KIND` and name: for people to look at. `lines` say where
+    each record stands in the file, by `KIND.NAME`.
     """
 
     servers: tuple[ServerSpec, ...] = ()
@@ -201,3 +203,5 @@ class Declared(msgspec.Struct, frozen=True):
     withheld: Mapping[str, str] = {}
     file: Path | None = None
     records: tuple[msgspec.Struct, ...] = ()
+    served: Mapping[str, Mapping[str, msgspec.Struct]] = {}
+    lines: Mapping[str, int] = {}

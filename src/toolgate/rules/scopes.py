@@ -22,6 +22,7 @@ from toolgate.model.entities import (
 )
 from toolgate.rules import globs
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import find
 from toolgate.rules.permissions import ORGANISATION
 
 
@@ -33,8 +34,8 @@ class Need(NamedTuple):
 
 
 def of_server(directory: Directory, name: str) -> tuple[str, ...]:
-    """The scopes of a server or virtual server by its name; those that a file declares have no owner."""
-    record = directory.get(Server, name) or directory.get(Virtual, name)
+    """The scopes of a server or virtual server by its name."""
+    record = find(directory, Server, name) or find(directory, Virtual, name)
     return (*directory.team_scopes(None if record is None else record.owner), f"server:{name}")
 
 
@@ -49,7 +50,7 @@ def of_subject(directory: Directory, subject: str | None) -> tuple[str, ...]:
     if kind == "team":
         return directory.team_scopes(name)
     if kind == "key":
-        key = directory.get(Key, name)
+        key = find(directory, Key, name)
         return of_subject(directory, None if key is None else key.owner)
     return (ORGANISATION,)
 

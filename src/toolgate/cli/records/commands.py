@@ -14,7 +14,7 @@ from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, place
 from toolgate.cli.records import fields
 from toolgate.client.administration import Administration, plain
-from toolgate.model.entities import Entity, Grant, Key, Server, Virtual
+from toolgate.model.entities import Entity, Key
 from toolgate.model.errors import Conflict
 from toolgate.rules.redaction import printable
 
@@ -33,12 +33,11 @@ Notes = Callable[[Administration, E], Awaitable[Sequence[str]]]
 LAST_USED = "last used"
 """The column that tells when a key was."""
 
+MANAGED_BY = "managed by"
+
 _NARROWEST = 14
 _WIDEST = 500
 """Characters of a field among others; a connector has more."""
-
-_ALSO_IN_FILES = (Server, Virtual, Grant, Key)
-"""Kinds that a served file may declare without their being shown among the records."""
 
 
 def application() -> typer.Typer:
@@ -81,9 +80,10 @@ def show(value: Entity, output: Form) -> None:
         for name, one in whole.items()
         if name != "stamp" and one not in (None, "", (), [], {})
     }
-    lines["version"] = str(value.stamp.version)
+    if value.stamp.version:
+        lines["version"] = str(value.stamp.version)
     if value.stamp.managed_by:
-        lines["managed by"] = value.stamp.managed_by
+        lines[MANAGED_BY] = value.stamp.managed_by
     if isinstance(value, Key):
         lines[LAST_USED] = fields.ago(value.stamp.used_at, time.time()) or "never"
     width = max(_NARROWEST, *(len(name) + 2 for name in lines))
@@ -108,11 +108,14 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
         if output is not Form.TABLE:
             write_value([{**plain(one), "stamp": msgspec.to_builtins(one.stamp)} for one in found], output)
             return
-        now = time.time()
+        titles, now = list(columns), time.time()
         rows = [[_cell(one, column, now) for column in columns] for one in found]
-        write_table([column.upper() for column in columns], rows)
-        if not found and entity in _ALSO_IN_FILES:
-            say(f"no {entity.noun()} is among the records; those of a toolgate.yaml stand in that file only")
+        if any(one.stamp.managed_by for one in found):
+            titles.append(MANAGED_BY)
+            rows = [[*row, one.stamp.managed_by or ""] for row, one in zip(rows, found, strict=True)]
+        write_table([title.upper() for title in titles], rows)
+        if not found:
+            say(f"there is no {entity.noun()}, or none that you may see")
 
     @app.command("show", help=f"Shows one {entity.noun()}.")
     def show_(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
