@@ -240,15 +240,18 @@ def _outcome(config: Path, before: clients.Content, declared: Declared, made: Pl
         raise ConfigError((f"{config}: {error}",)) from None
     around = Surroundings(extensions.kinds(), None, config.absolute().parent)
     after = declarative.read(text, str(config), around)
-    kept = msgspec.structs.replace(
-        after, servers=after.servers[: len(declared.servers)], grants=after.grants[: len(declared.grants)], file=None
-    )
     names = [spec.name for spec in after.servers[len(declared.servers) :]]
-    if kept != msgspec.structs.replace(declared, file=None) or names != list(made.servers):
+    if _said(after, declared) != _said(declared, declared) or names != list(made.servers):
         raise ConfigError(
             (f"{config}: is written in a way that cannot be added to: import into another with --config",)
         )
     return Outcome(config, before, text)
+
+
+def _said(found: Declared, before: Declared) -> tuple[Any, ...]:
+    """What a file says, as far as it may have said it before: new servers and grants stand at the end."""
+    servers, grants = found.servers[: len(before.servers)], found.grants[: len(before.grants)]
+    return servers, found.virtual, found.teams, found.keys, grants, found.records
 
 
 def _confirm(made: Plan, config: Path, *, asked: bool) -> None:
