@@ -119,10 +119,10 @@ async def test_a_worker_killed_in_the_middle(up: Gateway, tmp_path: Path):
     lost, again = tmp_path / "lost", tmp_path / "again"
     async with client(up) as alice:
         first = asyncio.ensure_future(alice.call_tool("hold", {"flag": str(lost)}))
-        second = asyncio.ensure_future(text(alice, "hold_again", flag=str(again)))
         os.kill(await begun(lost), signal.SIGKILL)
         with pytest.raises(mcp.MCPError, match="the worker was ended by signal SIGKILL while it ran hold: it is not"):
             await first
+        second = asyncio.ensure_future(text(alice, "hold_again", flag=str(again)))  # never in the worker that is lost
         killed = await begun(again)
         os.kill(killed, signal.SIGKILL)
         await gone(killed)
