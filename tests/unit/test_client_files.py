@@ -72,7 +72,7 @@ def test_items_are_appended_and_dropped(items: list[Any], indent: Any, value: An
     for place in range(len(items) + 1):
         array = parse(longer).get("list")
         assert array is not None
-        shorter = Change(longer).after(drop(longer, array, place)).text
+        shorter = Change(longer).after(drop(array, place)).text
         assert json.loads(shorter)["list"] == [*items, value][:place] + [*items, value][place + 1 :]
 
 

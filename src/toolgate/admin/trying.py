@@ -16,7 +16,7 @@ from toolgate.rules.redaction import redacted
 
 async def registered(task: Task) -> Answer:
     """A new server, with what was found. Without a `state` it is live if it may be, else a draft."""
-    value, state = _wanted(task, read_object(task.asked, JSON))
+    value, state = _wanted(read_object(task.asked, JSON))
     repeat = task.asked.repeat(_made)
     return _made(
         await task.uses.servers.register(task.principal, value, state=state, request=task.request, repeat=repeat)
@@ -30,11 +30,11 @@ def _made(made: Registered) -> Answer:
 
 async def tried(task: Task) -> Answer:
     """Connects, finds and lints as a registration does, and registers nothing."""
-    value, state = _wanted(task, read_object(task.asked, JSON), task.name)
+    value, state = _wanted(read_object(task.asked, JSON), task.name)
     return said(told(await task.uses.servers.attempt(task.principal, value, state=state)))
 
 
-def _wanted(task: Task, values: dict[str, Any], name: str | None = None) -> tuple[Server, ServerState | None]:
+def _wanted(values: dict[str, Any], name: str | None = None) -> tuple[Server, ServerState | None]:
     value = record(Server, values, name=name, hidden={})
     return value, value.state if "state" in values else None
 

@@ -59,8 +59,8 @@ async def open_gateway(
     environment: Mapping[str, str],
     reload: Callable[[], Declared] | None,
     sinks: tuple[Sink, ...],
-    administration: Opening | None = None,
-    gathering: Gathering | None = None,
+    administration: Opening | None,
+    gathering: Gathering | None,
 ) -> AsyncGenerator[Gateway]:
     """`reload` reads the configuration anew when its file changed; without `administration` there is no REST API, and
     without a `gathering` (which has begun with `declared`) no records. Raises ConfigError."""

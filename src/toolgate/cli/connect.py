@@ -128,7 +128,7 @@ def _target(place: Path, name: str, url: str, variable: str, key_file: Path | No
 def _write(client: Client, name: str, link: Link) -> None:
     path = clients.file_of(client, clients.where())
     found = clients.content(path)
-    changed = _changed(client, path, lambda: client.format.connect(found.text, name, link))
+    changed = _changed(path, lambda: client.format.connect(found.text, name, link))
     if changed.text == found.text and found.raw is not None:
         write(f"{client.title}  {clients.short(path)}  is connected already")
         return
@@ -150,7 +150,7 @@ def _undo(meant: list[Client], name: str) -> None:
             write(f"{client.title}  {clients.short(path)}  is as it was before")
             continue
         found = clients.content(path)
-        changed = _changed(client, path, lambda each=client, text=found.text: each.format.disconnect(text, name))
+        changed = _changed(path, lambda each=client, text=found.text: each.format.disconnect(text, name))
         if changed.text == found.text:
             write(f"{client.title}  {clients.short(path)}  has no entry {name!r}: nothing to undo")
             continue
@@ -158,7 +158,7 @@ def _undo(meant: list[Client], name: str) -> None:
         write(f"{client.title}  {clients.short(path)}  was changed since: only the entry {name!r} was taken out")
 
 
-def _changed(client: Client, path: Path, make: Callable[[], Change]) -> Change:
+def _changed(path: Path, make: Callable[[], Change]) -> Change:
     try:
         return make()
     except Unreadable as error:

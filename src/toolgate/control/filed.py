@@ -49,13 +49,13 @@ def read_fields(entries: Mapping[str, Place], struct: type[msgspec.Struct], name
     found: dict[str, Any] = {}
     for name in names:
         if name in entries:
-            read, value = _read(entries[name], name, kinds[name])
+            read, value = _read(entries[name], kinds[name])
             if read:
                 found[name] = value
     return found
 
 
-def _read(place: Place, name: str, kind: Any) -> tuple[bool, Any]:
+def _read(place: Place, kind: Any) -> tuple[bool, Any]:
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if place.node.value is None and type(None) in options:
         return True, None

@@ -64,7 +64,7 @@ class Part(msgspec.Struct, frozen=True, eq=False):
 
     `own` has plain names, `merged` those of the aggregate. `unlisted` stands for the resources that a server serves
     without listing them; None where it has none. `tools` are the bits of all tools; `tags` and `risks` those of what
-    has the tag, or the risk. `tags_of` are the part's own tags.
+    has the tag, or the risk.
     """
 
     name: str
@@ -78,7 +78,6 @@ class Part(msgspec.Struct, frozen=True, eq=False):
     tools: int
     tags: Mapping[str, int]
     risks: Mapping[str, int]
-    tags_of: frozenset[str]
 
 
 def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) -> Generator[None, None, Part]:
@@ -118,7 +117,7 @@ def server_part(spec: ServerSpec, discovery: Discovery, run: Run, pace: Pace) ->
     tools, tagged, risks = yield from _labelled(placed, tags, unlisted is not None, pace)
     return Part(
         spec.name, tuple(placed), names.slices(), own_side, merged_side, unlisted,
-        (discovery.capabilities,), discovery.instructions, tools, tagged, risks, tags,
+        (discovery.capabilities,), discovery.instructions, tools, tagged, risks,
     )  # fmt: skip
 
 
@@ -156,7 +155,7 @@ def virtual_part(spec: VirtualSpec, parts: Mapping[str, Part], pace: Pace) -> Ge
     tools, tagged, risks = yield from _labelled(placed, tags, False, pace)
     return Part(
         spec.name, tuple(placed), names.slices(), own, merged, None, capabilities, spec.description,
-        tools, tagged, risks, tags,
+        tools, tagged, risks,
     )  # fmt: skip
 
 

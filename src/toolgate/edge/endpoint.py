@@ -73,7 +73,7 @@ class McpEndpoints:
                 await self._other(request, responder, endpoint, credential)
         except Fault as fault:
             self.malformed += 1
-            await self._early(request, responder, credential, fault)
+            await self._early(responder, credential, fault)
         except Exception:
             logger.exception("an MCP request failed unexpectedly")
             message = jsonrpc.error_response(None, faults.INTERNAL, "the gateway failed; see its log")
@@ -126,7 +126,7 @@ class McpEndpoints:
         try:
             arrival = modern.arrival(request, message, request_id, params, endpoint, credential)
         except Fault as fault:
-            await self._early(request, responder, credential, fault, request_id)
+            await self._early(responder, credential, fault, request_id)
             return
         exchange = Exchange(responder, self._silence, task)
         exchange.finish(*await self._answer(arrival, exchange, task))
@@ -153,7 +153,7 @@ class McpEndpoints:
         except Fault as fault:
             self.malformed += 1
             request_id = bytes(message.id) if isinstance(message.id, msgspec.Raw) else None
-            status, body, headers = fault_answer(_guided(fault, message), request_id, Era.LEGACY)
+            status, body, headers = fault_answer(_guided(fault), request_id, Era.LEGACY)
             responder.reply(status, (JSON, *headers), body)
 
     async def _other(self, request: Request, responder: Responder, endpoint: str, credential: Credential) -> None:
@@ -170,9 +170,8 @@ class McpEndpoints:
             self.legacy.get(request, responder, principal, endpoint)
 
     async def _early(
-        self, request: Request, responder: Responder, credential: Credential, fault: Fault,
-        request_id: bytes | None = None,
-    ) -> None:  # fmt: skip
+        self, responder: Responder, credential: Credential, fault: Fault, request_id: bytes | None = None
+    ) -> None:
         """A fault before there was an Arrival. Who shows no good credential hears of that, and of nothing else."""
         try:
             await self._door.identify(credential)
@@ -201,7 +200,7 @@ def _request_id(message: Message) -> bytes | None:
     return jsonrpc.request_id(message)
 
 
-def _guided(fault: Fault, message: Message) -> Fault:
+def _guided(fault: Fault) -> Fault:
     """A request without a session that is no handshake either: most likely a modern client that forgot its envelope."""
     if isinstance(fault, BadRequest) and "Mcp-Session-Id" in fault.message:
         return BadRequest(f"{fault.message}, or put {VERSION} and {CAPABILITIES} into `_meta` of each request")

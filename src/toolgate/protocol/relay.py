@@ -5,7 +5,7 @@ import msgspec
 
 from toolgate.model.call import Envelope, Era, Fields, Notification
 from toolgate.protocol import jsonrpc
-from toolgate.protocol.methods import LOG_LEVELS, severity
+from toolgate.protocol.methods import severity
 
 PROGRESS = "notifications/progress"
 MESSAGE = "notifications/message"
@@ -36,11 +36,6 @@ def wanted(params: Fields, envelope: Envelope) -> bool:
     if envelope.log_level is None:
         return envelope.era is Era.LEGACY
     return severity(jsonrpc.text(params.get("level")) or "") >= severity(envelope.log_level)
-
-
-def most_verbose(levels: list[str]) -> str | None:
-    """The least severe of the levels; None for no level at all."""
-    return min(levels, key=LOG_LEVELS.index) if levels else None
 
 
 def resource_uri(params: Fields) -> str | None:

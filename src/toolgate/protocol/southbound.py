@@ -105,11 +105,11 @@ def _foreign(meta: Fields) -> Fields:
     return {key: value for key, value in meta.items() if key not in _OURS} if meta else meta
 
 
-def initialize_params(capabilities: bytes, version: str = LATEST_LEGACY) -> bytes:
+def initialize_params(capabilities: bytes) -> bytes:
     """The parameters of our `initialize`."""
     return b"".join(
         (
-            b'{"protocolVersion":', jsonrpc.encode(version),
+            b'{"protocolVersion":', jsonrpc.encode(LATEST_LEGACY),
             b',"capabilities":', capabilities,
             b',"clientInfo":', GATEWAY, b"}",
         )

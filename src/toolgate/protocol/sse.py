@@ -3,12 +3,11 @@
 from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
-_MOST_DIGITS = 10
+_MOST_DIGITS = 9
 """Of a reconnection time: longer ones are nothing that anybody would wait for."""
 
 COMMENT = b":\n\n"
 """A keep-alive that carries nothing."""
-
 
 _LONGEST_NAME = 1024
 """Bytes of an event's id or name; longer ones are passed over."""
@@ -101,7 +100,7 @@ class SseReader:
             self._event = value.decode("utf-8", "replace")
         elif name == b"id" and b"\0" not in value and len(value) <= _LONGEST_NAME:
             self._id = value.decode("utf-8", "replace")
-        elif name == b"retry" and value.isdigit() and len(value) < 10:
+        elif name == b"retry" and value.isdigit() and len(value) <= _MOST_DIGITS:
             self._retry = int(value)
         return None
 

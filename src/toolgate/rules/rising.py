@@ -28,11 +28,6 @@ class Rise(NamedTuple):
     source: str
 
 
-def rises(before: Directory, after: Directory, actor: Sequence[Holding], subject: str, now: float) -> Iterator[Rise]:
-    """Every rise that a change brings. `actor` is what the one who makes it holds, `subject` whom that one acts for."""
-    return (rise for rise in rise_steps(before, after, actor, subject, now) if rise is not None)
-
-
 def rise_steps(
     before: Directory,
     after: Directory,
@@ -41,9 +36,12 @@ def rise_steps(
     now: float,
     changed: Entity | None = None,
 ) -> Iterator[Rise | None]:
-    """The same, with None after each person, account and key that was looked at, so that others get their turn. Where
-    `changed` is all that is different, only those are looked at that it can give something: many changes in one plan
-    must not take the square of their number."""
+    """Every rise that a change brings, with None after each person, account and key that was looked at, so that others
+    get their turn. `actor` is what the one who makes the change holds, `subject` whom that one acts for.
+
+    Where `changed` is all that is different, only those are looked at that it can give something: many changes in one
+    plan must not take the square of their number.
+    """
     for gains in _gains(before, after, actor, subject, now, changed):
         for name, gained in gains:
             yield from _rises(before, after, actor, name, gained, now)

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from toolgate.stores import directories
+
 LIMIT = 50_000
 """Ended sessions that are remembered. Beyond it the one that was ended first is forgotten."""
 _MAX_LINE = 4_096
@@ -99,7 +101,7 @@ class EndedSessions:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self._path)
-        _sync_directory(self._path.parent)
+        directories.sync(self._path.parent)
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | _BINARY)
         self._lines = len(self._until)
         self._torn = False
@@ -123,13 +125,3 @@ def _read(path: Path) -> Iterator[tuple[str, float]]:
         return
     if damaged:
         _log.warning("%s: %d damaged lines were passed over", path, damaged, extra={"event": "ended_sessions_damaged"})
-
-
-def _sync_directory(path: Path) -> None:
-    """Forces the new name to the disk; Windows neither can nor needs to."""
-    if os.name == "posix":
-        directory = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

@@ -63,7 +63,7 @@ def append(text: str, array: Node, value: Any) -> list[Edit]:
     return [Edit(array.items[-1].end, array.items[-1].end, f",{rendered}")]
 
 
-def drop(text: str, array: Node, place: int) -> list[Edit]:
+def drop(array: Node, place: int) -> list[Edit]:
     """Takes an item out of an array."""
     start, end = array.items[place].start, array.items[place].end
     if place + 1 < len(array.items):

@@ -68,9 +68,7 @@ class JsonFile(msgspec.Struct, frozen=True):
         present = parse(change.text).get("inputs")
         if change.text == text or self.inputs is None or present is None:
             return change
-        return _checked(
-            change.after([edit for place in self._asked(present) for edit in drop(change.text, present, place)])
-        )
+        return _checked(change.after([edit for place in self._asked(present) for edit in drop(present, place)]))
 
     def _asked(self, inputs: Node) -> list[int]:
         """Where our question stands among the client's."""

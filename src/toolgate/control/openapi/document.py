@@ -15,7 +15,6 @@ from toolgate.control.openapi.nodes import Node, mapping, sequence, text, texts
 from toolgate.model.errors import ConfigError
 
 METHODS = ("get", "post", "put", "patch", "delete")
-_OTHER_METHODS = ("head", "options", "trace")
 _FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 _JOINED = {"csv": ("form", False), "ssv": ("spaceDelimited", False), "pipes": ("pipeDelimited", False)}
 _MOST_HOPS = 20
@@ -130,11 +129,6 @@ class Document:
                     continue
                 count += 1
                 yield _operation(str(path), method.upper(), mapping(node), item)
-
-    def passed_over(self) -> int:
-        """How many operations have a method that no tool has."""
-        items = (self.follow(value) for value in mapping(self.root.get("paths")).values())
-        return sum(isinstance(item.get(method), dict) for item in items for method in _OTHER_METHODS)
 
     def parameters(self, operation: Operation) -> tuple[Parameter, ...]:
         """Those of the path and of the operation, which count more. What is in the body is not among them."""

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from toolgate.model.errors import ConfigError, StoreFailed
-from toolgate.stores import key_ring
+from toolgate.stores import directories, key_ring
 from toolgate.stores.data_dir import KEY_PEPPER, LOCAL_KEY, SEALING_KEY, make_directory
 from toolgate.stores.records.migrations import CHAIN
 from toolgate.stores.records.sqlite import FILE
@@ -119,7 +119,7 @@ def restore(file: Path, data: Path, *, replace: bool = False) -> Manifest:
             for name in (*SECRETS, FILE):  # the database last: where it is, all is
                 if name in manifest.files:
                     (scratch / name).replace(data / name)
-            _sync(data)
+            directories.sync(data)
     return manifest
 
 
@@ -236,12 +236,3 @@ def _for_the_owner(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(directory: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from toolgate.model.errors import ConfigError, StoreFailed
+from toolgate.stores import directories
 from toolgate.stores.records.database import PATIENCE_S, Database, within
 from toolgate.stores.records.filesystems import network_type
 
@@ -108,7 +109,7 @@ def open_sqlite(path: Path, *, busy_s: float = BUSY_S) -> SqliteDatabase:
         )
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        _sync_directory(path.parent)
+        directories.sync(path.parent)
     except FileExistsError:
         _judge(path)
     except OSError as error:
@@ -131,16 +132,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _sync_directory(path: Path) -> None:
-    """Makes a new name in a directory outlast a power cut. Windows has no such call and needs none."""
-    if os.name == "posix":
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _prepare(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -1,7 +1,7 @@
 """Tools that read files: text by lines, images and sounds."""
 
 from base64 import b64encode
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
@@ -12,7 +12,6 @@ from toolgate.upstreams.filesystem.reading import WHOLE, Lines, Text, read_bytes
 from toolgate.upstreams.filesystem.tools.tool import Answer, Desk, Json, Tool, said
 from toolgate.upstreams.filesystem.workers import Pulse
 
-Encoding = Literal[contents.ENCODINGS]  # type: ignore[valid-type]
 Path = Annotated[str, msgspec.Meta(description="Relative to what is served, as `notes/today.md`.")]
 _Positive = msgspec.Meta(ge=1)
 
