@@ -8,10 +8,22 @@ from pathlib import Path
 import pytest
 
 HELP = {"toolgate", "typer", "click", "rich", "shellingham", "typing_extensions", "annotated_doc", "msgspec"}
-RENDERING = {"pygments", "markdown_it", "mdurl", "attr"}  # what rich may use to draw help
 BRIDGE = {"toolgate", "msgspec", "typing_extensions", "httptools", "cython_runtime"}
 DATABASES = {"sqlalchemy", "alembic", "aiosqlite", "asyncpg", "aiomysql", "sqlglot"}
 TELL = "import atexit, sys; atexit.register(lambda: sys.stderr.write('\\nloaded: ' + ' '.join(sys.modules)))\n"
+PLAINLY = """
+import sys, typer
+from toolgate.cli import program
+program.run(["--help"]), program.run(["user", "add", "--help"])
+print("=====")
+del sys.modules["typer.rich_utils"]
+import typer.rich_utils
+for words in (["--help"], ["user", "add", "--help"]):
+    try:
+        typer.main.get_command(program.app).main(words, prog_name="toolgate")
+    except SystemExit:
+        pass
+"""
 
 
 def packages(program: str, *arguments: str) -> set[str]:
@@ -33,7 +45,21 @@ def loaded_by(*arguments: str) -> set[str]:
 @pytest.mark.promise("start.light-help")
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)
 def test_help_loads_no_server(arguments: tuple[str, ...]):
-    assert loaded_by(*arguments) - HELP - RENDERING == set()
+    assert loaded_by(*arguments) - HELP == set()
+
+
+def test_help_looks_as_typer_draws_it():
+    """What is not loaded for it draws nothing of it, and is there for whoever wants it."""
+    drawn = subprocess.run(
+        [sys.executable, "-c", PLAINLY + "\nfrom rich.traceback import Traceback; Traceback.from_exception"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lightly, plainly = drawn.stdout.split("=====\n")
+    assert "Commands" in lightly
+    assert lightly == plainly
 
 
 @pytest.mark.promise("start.light-bridge")

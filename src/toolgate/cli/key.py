@@ -23,6 +23,7 @@ from toolgate.cli.records.commands import (
     application,
     shown_conflicts,
 )
+from toolgate.cli.records.taking import taking
 from toolgate.client.administration import Administration, Minted, plain
 from toolgate.client.place import NotRunning, Place, find
 from toolgate.model.entities import Key
@@ -40,7 +41,7 @@ def key() -> None:
     """Makes, rotates and revokes keys."""
 
 
-@app.command()
+@app.command(cls=taking(Key, "--set "))
 def new(
     name: Annotated[str, typer.Argument(help="Its name in toolgate.yaml.")] = "new-key",
     team: Annotated[list[str] | None, typer.Option("--team", "-t", help="A team of its; may be given again.")] = None,

@@ -6,7 +6,7 @@ import typer
 
 from toolgate.cli.event_loop import run
 from toolgate.cli.listed import tools_of
-from toolgate.cli.output import Form, write_table, write_value
+from toolgate.cli.output import Form, say, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, gateway
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +26,8 @@ def tools(
         write_value(found, output)
     else:
         write_table(("TOOL", "WHAT IT DOES"), [(tool["name"], _first_words(tool)) for tool in found])
+    if not found:
+        say("this key may use no tool: a grant lets it, as `toolgate grant add NAME subject=... servers=... 'tools=*'`")
 
 
 async def _list(server: str | None, data_dir: str | None) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from toolgate.cli.exit_codes import ERROR
 from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption, place
 from toolgate.cli.records import fields
+from toolgate.cli.records.taking import taking, told
 from toolgate.client.administration import Administration, plain
 from toolgate.model.entities import Entity, Key
 from toolgate.model.errors import Conflict
@@ -128,7 +129,7 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
 def add_change(app: typer.Typer, entity: type[E], notes: Notes[E] | None = None) -> None:
     """`set`, for the kinds whose fields are all that there is to them."""
 
-    @app.command("set", help=f"Changes fields of a {entity.noun()}.")
+    @app.command("set", help=told(entity, f"Changes fields of a {entity.noun()}."), cls=taking(entity))
     def set_(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         if not given:
             raise typer.BadParameter("say what to change: FIELD=VALUE")
@@ -149,7 +150,7 @@ def _add_removal(app: typer.Typer, entity: type[Entity]) -> None:
 def add_creation(app: typer.Typer, entity: type[E], notes: Notes[E] | None = None) -> None:
     """`add`, for the kinds that are made of nothing but their fields."""
 
-    @app.command("add", help=f"Makes a {entity.noun()}.")
+    @app.command("add", help=told(entity, f"Makes a {entity.noun()}."), cls=taking(entity))
     def add(name: Name, given: Given = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
         value = fields.made(entity, {"name": name, **complete(entity, fields.read(entity, given or []))})
         show(run(created(value, data_dir, notes)), output)

@@ -55,6 +55,11 @@ def read(entity: type[Entity], given: Sequence[str]) -> dict[str, Any]:
     return values
 
 
+def names(entity: type[Entity]) -> tuple[str, ...]:
+    """The fields that can be typed."""
+    return tuple(field.name for field in msgspec.structs.fields(entity) if field.name not in _NOT_TYPED)
+
+
 def made(entity: type[E], values: Mapping[str, Any]) -> E:
     """A record of what was typed. Raises ConfigError that says of each field what may stand there."""
     try:
