@@ -19,6 +19,7 @@ from tests.promises_gitops import GITOPS
 from tests.promises_graphql import GRAPHQL
 from tests.promises_grpc import GRPC
 from tests.promises_health import HEALTH
+from tests.promises_judged import JUDGED
 from tests.promises_keys import KEYS
 from tests.promises_listings import LISTINGS
 from tests.promises_openapi import OPENAPI
@@ -51,6 +52,7 @@ _PARTS = (
     GRAPHQL,
     GRPC,
     HEALTH,
+    JUDGED,
     KEYS,
     LISTINGS,
     OPENAPI,

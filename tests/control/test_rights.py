@@ -50,10 +50,13 @@ calls = st.builds(
 )
 
 
-def passes(condition: Condition, call: Asked) -> bool:
-    """By the definition of each of `CONDITIONS`."""
+def passes(condition: Condition, call: Asked, effect: str) -> bool:
+    """By the definition of each of `CONDITIONS`; what cannot be told passes that of a deny."""
     number, who = call.arguments.get("n"), call.arguments.get("who")
     is_number = type(number) in (int, float)
+    untold = (*[number in (True, "1") and not is_number] * 2, who in ({"name": 1}, "alice"), *[False] * 3)
+    if untold[CONDITIONS.index(condition)]:
+        return effect == "deny"
     passed = (
         is_number and number == 1,
         isinstance(number, int | float) and number is not True and number >= 2,
@@ -119,7 +122,7 @@ def may(grants: list[GrantSpec], call: Asked) -> bool:
     counting = {
         grant.effect
         for grant in grants
-        if all(passes(condition, call) for condition in grant.conditions)
+        if all(passes(condition, call, grant.effect) for condition in grant.conditions)
         and (grant.expires is None or call.now < grant.expires or (grant.effect == "deny" and not grant.conditions))
     }
     return "allow" in counting and "deny" not in counting
@@ -265,6 +268,14 @@ SECRET = row_of(GrantSpec("everyone", "deny", ("files", "v"), ("*",), (), ("file
         "file:///public/../secret/key",
         "file:///public/%2e%2e/secret/key",
         "file:///./secret//key",
+        "file:////secret/key",
+        "file:///secret/key?raw",
+        "file:///secret/key#part",
+        "FILE:///secret/key",
+        " file:///secret/key\n",
+        "file:///se\tcret/key",
+        "file:///public\\..\\secret\\key",
+        "file:///secret/%00.txt",
     ],
 )
 def test_a_denied_uri_is_denied_in_every_spelling(uri: str):
@@ -276,6 +287,25 @@ def test_a_denied_uri_is_denied_in_every_spelling(uri: str):
 @pytest.mark.parametrize("uri", ["file:///public/key", "file:///secret", "file:///a/secret/b", "mem:secret/x", "", ":"])
 def test_other_uris_are_not(uri: str):
     assert not access.uri_denied(SECRET, ("files",), uri)
+
+
+@pytest.mark.promise("policy.uris")
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://host/a",
+        "https://HOST/a",
+        "https://host/a?x=1",
+        "https://host/a#b",
+        "https://host//a",
+        "https://host/a\0b",
+        "https://host/%61%3Fx",
+    ],
+)
+def test_a_deny_on_one_uri_counts_whatever_is_hung_on_it(uri: str):
+    row = row_of(GrantSpec("everyone", "deny", ("*",), (), (), ("https://host/a",)))
+    assert access.uri_denied(row, ("files",), uri)
+    assert not access.uri_denied(row, ("files",), uri.replace("/a", "/b").replace("/%61", "/b"))
 
 
 def test_a_deny_that_is_written_with_escapes_counts_for_the_plain_uri():

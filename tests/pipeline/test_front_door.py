@@ -145,6 +145,8 @@ NOT_HERE = [
     (arrival("tools/call", {"name": "find"}), UnknownTarget),
     (arrival("tools/call", {"name": "erp__find"}), UnknownTarget),
     (arrival("tools/call", {"name": 5}), InvalidParams),
+    (arrival("tools/call", {"name": "crm__find", "Name": "crm__delete"}), InvalidParams),
+    (arrival("tools/call", {"name": "crm__find", "Arguments": {}}), InvalidParams),
     (arrival("tools/call"), InvalidParams),
     (arrival("prompts/get", {"name": "crm__find"}), UnknownTarget),
     (arrival("resources/read", {"uri": "crm://b"}), UnknownTarget),

@@ -23,8 +23,12 @@ pytestmark = pytest.mark.promise("policy.conditions")
 def passes(
     condition: Condition, arguments: Any = None, client: str | None = None, peer: str = "", now: float = 0
 ) -> bool:
-    (test,) = conditions.compiled(conditions.encoded([condition]))
-    return test(Facts(lambda: arguments or {}, client, peer, now))
+    """Whether an allow with this condition counts."""
+    return counts(True, condition, Facts(lambda: arguments or {}, client, peer, now))
+
+
+def counts(allows: bool, condition: Condition, facts: Facts) -> bool:
+    return conditions.counts(Rule(allows, 1, conditions.compiled(conditions.encoded([condition]))), facts)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,57 @@ def test_a_path_leads_through_objects_only():
     assert passes(condition, {"a": {"b": "x"}})
     for arguments in ({"a.b": "x"}, {"a": "x"}, {"a": [{"b": "x"}]}, {"a": None}, {"b": "x"}):
         assert not passes(condition, arguments)
+
+
+@pytest.mark.promise("policy.conditions.untold")
+@pytest.mark.parametrize(
+    ("condition", "counting", "other"),
+    [
+        (Condition(argument="a", minimum=1000), [1000, "5000", True, [5000], {}], [999, None]),
+        (Condition(argument="a", prefix="/etc/"), ["/etc/x", ["/etc/x"], {"path": "/etc/x"}, 1], ["/srv", None]),
+        (Condition(argument="a", pattern="^prod"), ["prod", 1, ["prod"]], ["test", None]),
+        (Condition(argument="a", equals=True), [True, "true", 1, "yes"], [False, None]),
+        (Condition(argument="a", one_of=("prod", 7)), ["prod", 7, True, ["prod"]], ["test", 8, None]),
+        (Condition(argument="a", equals={"b": 1}), [{"b": 1}, '{"b": 1}'], [{"b": 2}]),
+    ],
+)
+def test_a_deny_counts_where_it_cannot_be_told(condition: Condition, counting: list[Any], other: list[Any]):
+    """Servers take a text for a number, or for the object in it: what is not of the kind that is tested is denied."""
+
+    def denied(value: Any) -> bool:
+        return counts(False, condition, Facts(lambda: {"a": value}, None, "", 0.0))
+
+    assert all(denied(value) for value in counting)
+    assert not any(denied(value) for value in other)
+    assert not counts(False, condition, Facts(dict, None, "", 0.0)), "absent"
+
+
+@pytest.mark.promise("policy.conditions.untold")
+def test_a_deny_inside_of_what_is_no_object_counts():
+    inner = Condition(argument="a.b", equals="x")
+    for value, denied in (('{"b": "x"}', True), ([{"b": "x"}], True), ({"b": "y"}, False), ({}, False), (None, False)):
+        assert counts(False, inner, Facts(lambda value=value: {"a": value}, None, "", 0.0)) is denied
+
+
+@pytest.mark.promise("policy.conditions.spelled")
+@pytest.mark.parametrize("allows", [True, False])
+@pytest.mark.parametrize(
+    "arguments", [{"skip": 1, "Skip": 2}, {"SKIP": 2}, {"s\u212aip": 2}, {"\u017fkip": 2}], ids=ascii
+)
+def test_another_spelling_of_what_is_judged_is_refused(allows: bool, arguments: dict[str, Any]):
+    """Go's `encoding/json` does not tell them apart."""
+    for path, given in (("skip", arguments), ("a.skip", {"a": arguments})):
+        with pytest.raises(InvalidParams):
+            counts(allows, Condition(argument=path, equals=1), Facts(lambda given=given: given, None, "", 0.0))
+    assert passes(Condition(argument="other", equals=1), {**arguments, "other": 1}), "nothing depends on it"
+
+
+@pytest.mark.promise("policy.conditions.spelled")
+@pytest.mark.parametrize("name", ["Name", "NAME", "Arguments", "requeststate", "_META", "reque\u017ftState"], ids=ascii)
+def test_another_spelling_of_a_parameter_is_refused(name: str):
+    with pytest.raises(InvalidParams):
+        strict.spelled({"name": 1, "arguments": 2, name: 3}, strict.PARAMS, "params")
+    strict.spelled({"name": 1, "x-vendor": 2, "Other": 3}, strict.PARAMS, "params")
 
 
 def test_a_client_is_what_it_says():

@@ -49,7 +49,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     one of `client` (a glob over the client's name), `networks` (CIDR), and `hours` (`HH:MM-HH:MM`, may pass midnight),
     `days` (`mon`..`sun`) or both, in `zone` (IANA; UTC when it is not given).
 
-    Where the argument is not there, or is not what the operator can test, the condition is not passed.
+    Where the argument is not there, or null, the condition is not passed. Where it is not what the operator can test,
+    an allow does not count, and a deny does.
     """
 
     argument: str | None = None

@@ -41,12 +41,12 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 class Rule(msgspec.Struct, frozen=True, gc=False, eq=False):
     """One grant that holds for some calls only. `bits` are its targets in the part that it stands under, bit i for
-    target i. It counts for a call that passes all of `tests` (they take a `rules.conditions.Facts`) before `expires`
-    (Unix seconds). `name` is for explanations."""
+    target i. It counts for a call that passes all of `tests` (they take a `rules.conditions.Facts`; None is that it
+    cannot be said) before `expires` (Unix seconds). `name` is for explanations."""
 
     allows: bool
     bits: int
-    tests: tuple[Callable[[Any], bool], ...] = ()
+    tests: tuple[Callable[[Any], bool | None], ...] = ()
     expires: float | None = None
     name: str = ""
 

@@ -86,7 +86,10 @@ def _arguments(call: Call) -> Mapping[str, Any]:
     if call.method != "completion/complete":
         return strict.members(params.get("arguments"), "arguments")
     asked = strict.members(params.get("argument"), "argument")
-    others = strict.members(params.get("context"), "context").get("arguments")
+    strict.spelled(asked, strict.ARGUMENT, "argument")
+    context = strict.members(params.get("context"), "context")
+    strict.spelled(context, strict.CONTEXT, "context")
+    others = context.get("arguments")
     return {**(others if isinstance(others, dict) else {}), str(asked.get("name")): asked.get("value")}
 
 

@@ -10,7 +10,7 @@ from toolgate.model.call import Arrival
 from toolgate.model.errors import InvalidParams, UnknownTarget, UpstreamFailed
 from toolgate.model.snapshot import Endpoint, Row, Snapshot, Target
 from toolgate.pipeline import visible
-from toolgate.protocol import jsonrpc
+from toolgate.protocol import jsonrpc, strict
 from toolgate.protocol.naming import SEPARATOR
 from toolgate.rules import access
 
@@ -18,6 +18,7 @@ from toolgate.rules import access
 def find(arrival: Arrival, endpoint: Endpoint, snapshot: Snapshot, row: Row) -> Target:
     """The target of a `Way.TARGET` method."""
     method = arrival.method
+    strict.spelled(arrival.params, strict.PARAMS, "params")
     if method == "tools/call":
         name = _string(arrival, "name")
         target = endpoint.tools.get(name)
@@ -60,6 +61,7 @@ def _completion(arrival: Arrival, endpoint: Endpoint, row: Row) -> tuple[str, Ta
     if not jsonrpc.is_object(raw):
         raise InvalidParams("completion/complete: `ref` must be an object")
     ref = jsonrpc.fields(raw, "ref")  # type: ignore[arg-type]
+    strict.spelled(ref, strict.REF, "ref")
     kind = jsonrpc.text(ref.get("type"))
     if kind == "ref/prompt":
         name = jsonrpc.text(ref.get("name")) or ""

@@ -1,11 +1,33 @@
 """JSON of which nothing can be read in two ways: for what is judged before it is passed on."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, cast
 
 import msgspec
 
 from toolgate.model.errors import InvalidParams
+
+PARAMS = frozenset(
+    {"_meta", "argument", "arguments", "context", "inputResponses", "name", "ref", "requestState", "task", "uri"}
+)
+REF = frozenset({"name", "title", "type", "uri"})
+ARGUMENT = frozenset({"name", "value"})
+CONTEXT = frozenset({"arguments"})
+"""What MCP calls the members of parameters, and of what is in them."""
+
+_FOLDED = {known: {name.casefold(): name for name in known} for known in (PARAMS, REF, ARGUMENT, CONTEXT)}
+
+
+def spelled(names: Iterable[str], known: frozenset[str], what: str) -> None:
+    """Raises InvalidParams for a name that differs from a known one (of one of the sets above) in small and capital
+    letters only: a server that does not tell them apart (CVE-2026-27896) would read what was not judged."""
+    if known.issuperset(names):
+        return
+    for name in names:
+        meant = _FOLDED[known].get(name.casefold(), name)
+        if meant != name:
+            raise InvalidParams(f"`{what}` holds {name[:100]!r}, where only {meant!r} may stand")
 
 
 def members(raw: msgspec.Raw | None, what: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ A set of targets is a whole number here, bit i for target i: folding thousands o
 """
 
 import posixpath
+import re
+import unicodedata
 from collections.abc import Container, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
@@ -130,7 +132,7 @@ def uri_denied(row: Row, servers: Iterable[str], uri: str) -> bool:
     """Whether a deny names this very URI: asked only where the URI itself had no bit (templates, unlisted resources).
 
     `servers` are all names under which a grant may name its server. A server may read an escaped URI, or one with `..`
-    in it, as the plain one: whoever is denied one spelling is denied the others.
+    or a query in it, as the plain one: whoever is denied one spelling is denied the others.
     """
     if not row.denied_uris:
         return False
@@ -142,15 +144,35 @@ def uri_denied(row: Row, servers: Iterable[str], uri: str) -> bool:
 
 
 def _spellings(uri: str) -> set[str]:
-    """The URI as it stands, without its escapes (also those that were escaped twice), and with `.` and `..`
+    """The URI as it stands, without its escapes (also those that were escaped twice), and the ways in which a server
+    may read it: composed (Unicode NFC), without query or fragment, up to a NUL, without spaces around it, with `/` for
+    `\\`, with scheme and host in small letters (RFC 3986 section 6.2.2.1), and with `.`, `..` and repeated `/`
     resolved."""
     plain, again = uri, unquote(uri)
     for _ in range(3):
         if again == plain:
             break
         plain, again = again, unquote(again)
-    scheme, colon, rest = plain.partition(":")
+    found = {uri, plain}
+    for text in (plain, *(cut.split(plain, maxsplit=1)[0] for cut in _CUTS)):
+        found.add(text)
+        found.add(_straight(unicodedata.normalize("NFC", text)))
+    return found
+
+
+_CUTS = (re.compile(r"[?#\0]"), re.compile("#"), re.compile(r"\0"))
+
+
+def _straight(text: str) -> str:
+    """One spelling for all that differ in nothing that counts."""
+    scheme, colon, rest = _BLANK.sub("", text).replace("\\", "/").partition(":")
     host, slash, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
-    authority = f"//{host}" if rest.startswith("//") else ""
+    authority = f"//{host.lower()}" if rest.startswith("//") else ""
     straight = posixpath.normpath(slash + path) if slash + path else ""
-    return {uri, plain, f"{scheme}{colon}{authority}{straight}"}
+    if straight.startswith("//"):  # POSIX gives exactly two a meaning of their own; URIs do not
+        straight = straight[1:]
+    return f"{scheme.lower()}{colon}{authority}{straight}"
+
+
+_BLANK = re.compile(r"^[\x00-\x20]+|[\x00-\x20]+$|[\t\r\n]")
+"""What readers of URLs leave out: blanks around them, tabs and line ends within (WHATWG URL section 4.4)."""

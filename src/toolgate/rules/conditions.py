@@ -1,7 +1,8 @@
 """Conditions of grants, compiled once and judged call by call, for the targets that have some and for no others.
 
 What a client calls itself is what it says: a condition on it keeps honest clients apart and stops nobody. A grant that
-cannot be judged never widens anything: an allow then does not count, and a deny does.
+cannot be judged never widens anything: an allow then does not count, and a deny does. That holds for an argument, too,
+that is not of the kind that is tested: many servers take `"5000"` for 5000, or a text for the object in it.
 """
 
 import datetime as dt
@@ -14,14 +15,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from toolgate.model.declared import Condition
+from toolgate.model.errors import InvalidParams
 from toolgate.model.snapshot import Row, Rule
 from toolgate.rules import globs, patterns
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
-_ABSENT = object()
 
-Test = Callable[[Any], bool]
+Test = Callable[[Any], bool | None]
+"""Whether a call passes; None where that cannot be said."""
 Network = IPv4Network | IPv6Network
 
 _decode = msgspec.json.Decoder(tuple[Condition, ...]).decode
@@ -63,7 +65,11 @@ def compiled(conditions: bytes) -> tuple[Test, ...]:
 
 
 def counts(rule: Rule, facts: Facts) -> bool:
-    return (rule.expires is None or facts.now < rule.expires) and all(test(facts) for test in rule.tests)
+    return (rule.expires is None or facts.now < rule.expires) and all(_holds(rule, test(facts)) for test in rule.tests)
+
+
+def _holds(rule: Rule, passed: bool | None) -> bool:
+    return not rule.allows if passed is None else passed
 
 
 def judged(row: Row, part: str, bit: int, facts: Facts) -> bool:
@@ -116,38 +122,71 @@ def _test(condition: Condition) -> Test:
 
 
 def _of_argument(path: str, condition: Condition) -> Test:
-    steps = tuple(path.split("."))
+    steps = tuple((step, step.casefold()) for step in path.split("."))
     passes = _of_value(condition)
 
-    def test(facts: Facts) -> bool:
+    def test(facts: Facts) -> bool | None:
         value: Any = facts.arguments
-        for step in steps:
+        for step, folded in steps:
             if not isinstance(value, Mapping):
+                return None
+            members = cast("Mapping[str, Any]", value)
+            _judge_case(members, step, folded)
+            value = members.get(step)
+            if value is None:  # absent, or null, which servers take for absent
                 return False
-            value = cast("Mapping[str, Any]", value).get(step, _ABSENT)
-        return value is not _ABSENT and passes(value)
+        return passes(value)
 
     return test
 
 
-def _of_value(condition: Condition) -> Callable[[Any], bool]:
+def _judge_case(members: Mapping[str, Any], step: str, folded: str) -> None:
+    """Raises InvalidParams for another spelling of what is judged: some servers do not tell them apart (Go's
+    `encoding/json` among them), and would read what was not judged."""
+    for name in members:
+        if name != step and name.casefold() == folded:
+            raise InvalidParams(f"`arguments` holds {name[:100]!r}: this call depends on {step!r}, which is like it")
+
+
+def _of_value(condition: Condition) -> Callable[[Any], bool | None]:
     if condition.one_of is not None:
-        values = condition.one_of
-        return lambda value: any(same(value, one) for one in values)
+        return _among(condition.one_of)
     if condition.prefix is not None:
         prefix = condition.prefix
-        return lambda value: isinstance(value, str) and value.startswith(prefix)
+        return lambda value: value.startswith(prefix) if isinstance(value, str) else None
     if condition.pattern is not None:
         searches = patterns.searches(condition.pattern)
-        return lambda value: isinstance(value, str) and searches(value)
+        return lambda value: searches(value) if isinstance(value, str) else None
     if condition.minimum is not None or condition.maximum is not None:
         least = float("-inf") if condition.minimum is None else condition.minimum
         most = float("inf") if condition.maximum is None else condition.maximum
-        return lambda value: _is_number(value) and least <= value <= most
+        return lambda value: least <= value <= most if _is_number(value) else None
     if condition.equals is not None:
-        wanted = condition.equals
-        return lambda value: same(value, wanted)
+        return _among((condition.equals,))
     raise ValueError("a condition on an argument has no operator")
+
+
+def _among(wanted: Sequence[Any]) -> Callable[[Any], bool | None]:
+    """One of the values; what is of no kind that they are of cannot be judged."""
+    kinds = frozenset(map(_kind, wanted))
+
+    def passes(value: Any) -> bool | None:
+        if any(same(value, one) for one in wanted):
+            return True
+        return False if _kind(value) in kinds else None
+
+    return passes
+
+
+def _kind(value: Any) -> str:
+    """The type of a JSON value. Numbers are one type: 1 is 1.0."""
+    if isinstance(value, Mapping):
+        return "object"
+    if isinstance(value, list | tuple):
+        return "array"
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "number"
 
 
 def same(one: Any, other: Any) -> bool:
