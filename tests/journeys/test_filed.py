@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -145,7 +144,7 @@ async def test_who_may_see_it_is_judged_as_for_records(served: tuple[Terminal, s
 async def test_the_command_line_marks_it(served: tuple[Terminal, str]):
     terminal, _ = served
     listed = await asyncio.to_thread(terminal.run, "server", "list")
-    assert [line.split() for line in listed.out.splitlines()][0][-2:] == ["MANAGED", "BY"]
+    assert listed.out.splitlines()[0].split()[-2:] == ["MANAGED", "BY"]
     assert listed.out.count(LABEL) == 2
     refused = await asyncio.to_thread(terminal.run, "server", "set", "stock", "description=Stock")
     assert (refused.code, refused.out) == (2, "")

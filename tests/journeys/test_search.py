@@ -96,7 +96,7 @@ def test_tools_are_listed_shown_described_and_paused(desk: Desk):
         (("set", "birds", "moult", "colour=red"), 2, "no such field"),
         (("set", "birds", "moult", "hidden=perhaps"), 2, "true or false"),
         (("set", "birds", "mould", "risk=low"), 1, "did you mean"),
-        (("set", "demo", "echo", "risk=low"), 2, "declared in a file"),
+        (("set", "demo", "echo", "risk=low"), 2, "how `toolgate up` was started"),
         (("show", "nowhere", "moult"), 1, "no server named"),
     ):
         said = desk.tries("tool", *arguments)

@@ -1,7 +1,7 @@
 """A whole gateway: the line, its sinks, its HTTP side, and the file that it watches."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -92,7 +92,7 @@ async def open_gateway(
             asyncio.create_task(listening.server.sweep(), name="slow connections"),
             *([] if uses is None else _administering(uses)),
             *_followers(file, line, problems),
-            *_watchers(settings, declared, listening, reload, file.take_file, problems),
+            *_watchers(settings, declared, listening, reload, (file.take_file, line.publisher.published), problems),
         ]
         stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK, FIRST_LOOK_ELSEWHERE)
@@ -169,12 +169,14 @@ def _watchers(
     declared: Declared,
     listening: Listening,
     reload: Callable[[], Declared] | None,
-    take: Callable[[Declared], None],
+    taking: tuple[Callable[[Declared], None], Callable[[], Awaitable[None]]],
     problems: dict[str, str],
 ) -> list["asyncio.Task[None]"]:
     tasks: list[asyncio.Task[None]] = []
     if declared.file is not None and reload is not None and settings.watch:
-        tasks.append(asyncio.create_task(watch_file(declared.file, take, reload, problems), name="watch"))
+        take, published = taking
+        watching = watch_file(declared.file, take, reload, problems, published)
+        tasks.append(asyncio.create_task(watching, name="watch"))
     context = listening.server.config.ssl
     if context is not None and settings.tls_cert is not None and settings.tls_key is not None:
         pair = (settings.tls_cert, settings.tls_key)

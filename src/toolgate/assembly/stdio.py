@@ -45,7 +45,8 @@ async def open_stdio(
         ]
         if declared.file is not None and reload is not None and settings.watch:
             problems: dict[str, str] = {}
-            tasks.append(asyncio.create_task(watch_file(declared.file, file.take_file, reload, problems), name="watch"))
+            watching = watch_file(declared.file, file.take_file, reload, problems, line.publisher.published)
+            tasks.append(asyncio.create_task(watching, name="watch"))
         stack.push_async_callback(stop, tasks)
         await line.catalog.settled(FIRST_LOOK, FIRST_LOOK_ELSEWHERE)
         await line.publisher.published()

@@ -3,7 +3,7 @@ said, and the former stays in force."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,18 @@ logger = logging.getLogger(__name__)
 
 
 async def watch_file(
-    file: Path, take: Callable[[Declared], None], reload: Callable[[], Declared], problems: dict[str, str]
+    file: Path,
+    take: Callable[[Declared], None],
+    reload: Callable[[], Declared],
+    problems: dict[str, str],
+    published: Callable[[], Awaitable[None]],
 ) -> None:
-    """Takes a changed configuration into force, or keeps the old and says so."""
+    """Takes a changed configuration into force, or keeps the old and says so. `published` is when calls are judged by
+    what was taken."""
     async for _ in awatch(file.parent, watch_filter=lambda change, path: _same(path, file), recursive=False):
         try:
             take(await asyncio.to_thread(reload))
+            await published()
         except ConfigError as error:
             problems["configuration"] = f"{file} was changed but is refused; the former one is in force"
             logger.error("%s is refused, the former configuration stays in force:\n%s", file, error)

@@ -11,10 +11,9 @@ from toolgate.cli.output import Form, say, write, write_table, write_value
 from toolgate.cli.reaching import DataDirOption
 from toolgate.cli.records import fields
 from toolgate.cli.records.commands import Filters, Output, api, application, shown_conflicts
-from toolgate.client.administration import Administration
 from toolgate.model import entities
 from toolgate.model.declared import Override
-from toolgate.model.errors import ConfigError, NotFound, Refused
+from toolgate.model.errors import ConfigError
 from toolgate.model.found import Tool, ToolView
 from toolgate.rules.names import meant
 from toolgate.rules.redaction import printable
@@ -160,17 +159,6 @@ async def _shown(server: str, name: str, data_dir: str | None) -> ToolView:
 
 async def _changed(server: str, name: str, values: Mapping[str, Any], data_dir: str | None) -> ToolView:
     async with api(data_dir) as reached:
-        seen = await _seen(reached, server)
+        seen = await reached.get(entities.Server, server)
         async with shown_conflicts(seen):
             return await reached.change_tool(server, name, values, version=seen.stamp.version)
-
-
-async def _seen(reached: Administration, server: str) -> entities.Server:
-    """The server's record. Raises Refused for one that a file declares."""
-    try:
-        return await reached.get(entities.Server, server)
-    except NotFound:
-        declared = [one async for one in reached.each_tool({"server": server})]
-        if not declared:
-            raise
-        raise Refused((("", f"the server {server} is declared in a file: change its tools there"),)) from None
