@@ -85,7 +85,7 @@ async def administered(directory: Path) -> AsyncGenerator[Site]:
     settings = Settings(port=0, watch=False, drain_timeout=2.0)
     async with Database("sqlite", data.path, None).open() as records:
         opening = over(records, data.key_pepper, lambda: ring)
-        async with open_gateway(settings, data, declared, {}, None, (), opening) as gateway:
+        async with open_gateway(settings, data, declared, {}, None, (), opening, None) as gateway:
             serving = asyncio.create_task(gateway.serve())
             try:
                 site = Site(gateway.listening.url, {**clear, "local": data.local_key}, records)

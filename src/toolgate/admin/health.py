@@ -1,10 +1,11 @@
 """How servers are, and whether they still offer what was accepted."""
 
 from toolgate.admin.bodies import LIST, MOST_LISTED, number, parameters
-from toolgate.admin.exchange import Answer, HealthTold, Task
+from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.problems import Wrong
 from toolgate.admin.showing import said
 from toolgate.admin.told import ServerHealth, ServerHealthPage
+from toolgate.control import health
 from toolgate.model.health import HealthState
 from toolgate.rules.redaction import redacted
 
@@ -35,18 +36,18 @@ async def accepted(task: Task) -> Answer:
     return said(_told(await task.uses.health.accept(task.principal, task.name, request=task.request)))
 
 
-def _told(one: HealthTold) -> ServerHealth:
-    health = one.health
+def _told(one: health.ServerHealth) -> ServerHealth:
+    known = one.health
     return ServerHealth(
         name=one.name,
-        state=health.state,
-        reason=redacted(health.reason),
-        since=health.since,
-        last_seen=health.last_seen,
-        latency=health.latency,
-        smoothed=health.smoothed,
-        eras=health.eras,
-        protocol=health.protocol,
+        state=known.state,
+        reason=redacted(known.reason),
+        since=known.since,
+        last_seen=known.last_seen,
+        latency=known.latency,
+        smoothed=known.smoothed,
+        eras=known.eras,
+        protocol=known.protocol,
         drift=one.drift,
         accepted_at=one.accepted_at,
         accepted_by=one.accepted_by,

@@ -15,10 +15,12 @@ from toolgate.admin.bodies import (
     required_version,
     seen_version,
 )
-from toolgate.admin.exchange import Answer, Header, Minted, Task, V
+from toolgate.admin.exchange import Answer, Header, Task
 from toolgate.admin.problems import Wrong, problem_of
 from toolgate.admin.records import location
 from toolgate.admin.showing import etag, said, shown, shown_change, told
+from toolgate.control.keys import Minted
+from toolgate.control.servers import V
 from toolgate.model.entities import Key, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import Conflict, Refused
 

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from toolgate.admin.bodies import JSON, read_object, record
-from toolgate.admin.exchange import Answer, Registered, Task, Tried
+from toolgate.admin.exchange import Answer, Task
 from toolgate.admin.records import location
 from toolgate.admin.showing import etag, said, shown
 from toolgate.admin.told import Attempt, Found
+from toolgate.control.servers import Registered, Tried
 from toolgate.model.catalog import OfferKind
 from toolgate.model.entities import Server, ServerState
 from toolgate.rules.redaction import redacted
