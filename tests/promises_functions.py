@@ -29,6 +29,10 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
         "docs/how-to/python-file.md",
         "Edited code is in force while calls of the former end; code that does not load changes nothing, and is told.",
     ),
+    "functions.last-good": (
+        "docs/how-to/python-file.md",
+        "While changed code does not load, a worker that ends is replaced by one of the former code, and health says so.",
+    ),
     "functions.no-orphans": (
         "docs/how-to/python-file.md",
         "No worker, and nothing that it started, outlives the gateway, however it ends.",

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from toolgate.functions import Caller, Context, Image, ToolError, answering, definitions, docstrings, loading, tool
 from toolgate.functions.definitions import Findings
+from toolgate.functions.keeping import Keeper
 
 
 class Colour(enum.Enum):
@@ -346,12 +347,13 @@ def test_what_cannot_be_loaded_is_told(tmp_path: Path, files: dict[str, str], sa
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     first = tmp_path / next(iter(files))
-    known = set(sys.modules), list(sys.path)
+    place = first.parent if first.parent != tmp_path else first
+    known, finders = (set(sys.modules), list(sys.path)), list(sys.meta_path)
     try:
         with pytest.raises(loading.LoadError) as caught:
-            loading.load(first.parent if first.parent != tmp_path else first)
+            loading.load(place, Keeper(str(place.parent), {}))
     finally:
-        sys.path[:] = known[1]
+        sys.path[:], sys.meta_path[:] = known[1], finders
         for name in set(sys.modules) - known[0]:
             del sys.modules[name]
     assert said in str(caught.value)

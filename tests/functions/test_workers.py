@@ -284,3 +284,42 @@ async def test_a_package_is_all_of_its_modules_but_its_tests(tmp_path: Path):
     async with serving(tmp_path / "crm", workers=1) as work:
         assert [offer.name for offer in (await work.upstream.discover(ALL)).offers] == ["top", "sold"]
         assert await work.text("sold") == "top"
+
+
+@pytest.mark.promise("functions.last-good")
+@pytest.mark.parametrize("watch", [True, False])
+async def test_a_worker_that_ends_after_a_refused_edit_runs_the_former_code_again(tmp_path: Path, watch: bool):
+    """Also where more than one file is the code, and where it is gone."""
+    written(tmp_path, "WORD = 'kept'\n", "helping.py")
+    source = (
+        "import os\nimport helping\nfrom toolgate.functions import tool\n"
+        "@tool(read_only=True)\ndef word() -> str: return helping.WORD\n"
+        "@tool(read_only=True)\ndef pid() -> str: return str(os.getpid())\n"
+    )
+    async with serving(written(tmp_path, source), workers=1, watch=watch) as work:
+        assert await work.text("word") == "kept"
+
+        async def warned() -> bool:
+            return "SyntaxError in work.py" in ((await work.upstream.discover(ALL)).warning or "")
+
+        written(tmp_path, source + "\ndef broken(:\n")
+        (tmp_path / "helping.py").unlink()
+        if watch:
+            await until(warned)
+        for _ in range(2):
+            pid = await work.text("pid")
+            os.kill(int(pid), signal.SIGKILL)
+            await gone(int(pid))
+            assert await work.text("word") == "kept"
+            await until_replaced(work, pid)
+        assert await warned()
+        written(tmp_path, "WORD = 'mended'\n", "helping.py")
+        written(tmp_path, source)
+        if not watch:
+            os.kill(int(await work.text("pid")), signal.SIGKILL)
+
+        async def mended() -> bool:
+            discovery = await work.upstream.discover(ALL)
+            return discovery.warning is None and await work.text("word") == "mended"
+
+        await until(mended)

@@ -14,6 +14,7 @@ from typing import Any
 
 from toolgate.functions import definitions
 from toolgate.functions.definitions import Findings, Tool
+from toolgate.functions.keeping import Keeper
 
 _LEFT_OUT = re.compile(r".*\.(__main__|conftest|tests?|test_[^.]*|[^.]*_test)")
 """Modules of a package that are not imported: what runs it, and what tests it."""
@@ -25,12 +26,13 @@ class LoadError(Exception):
     """There are no tools to serve; the message says why, and where."""
 
 
-def load(path: Path) -> tuple[dict[str, Tool], str]:
+def load(path: Path, keeper: Keeper) -> tuple[dict[str, Tool], str]:
     """Runs the code: its tools by name, and what it says of itself, its first docstring. Raises LoadError."""
-    if not path.exists():
+    if not keeper.is_kept and not path.exists():
         raise LoadError(f"there is no file {str(path)!r}")
     sys.path.insert(0, str(path.parent))
-    modules = _modules(path)
+    keeper.install()
+    modules = _modules(path, keeper)
     found: dict[str, Tool] = {}
     seen: set[int] = set()
     lines: list[str] = []
@@ -72,25 +74,27 @@ def _add(found: dict[str, Tool], value: Any, lines: list[str]) -> None:
     found[tool.name] = tool
 
 
-def _modules(path: Path) -> list[ModuleType]:
-    if path.is_file():
+def _modules(path: Path, keeper: Keeper) -> list[ModuleType]:
+    if path.suffix == ".py" if keeper.is_kept else path.is_file():
         if path.suffix != ".py":
             raise LoadError(f"{path.name} is no Python file")
         return [_imported(path.stem, path)]
-    if not (path / "__init__.py").is_file():
+    if not keeper.is_kept and not (path / "__init__.py").is_file():
         raise LoadError(f"{path.name} is no package: it has no __init__.py")
     package = _imported(path.name, path / "__init__.py")
-    return [package, *_inside(package, path)]
+    return [package, *_inside(package, path, keeper)]
 
 
-def _inside(package: ModuleType, path: Path) -> Iterator[ModuleType]:
+def _inside(package: ModuleType, path: Path, keeper: Keeper) -> Iterator[ModuleType]:
     """All modules below, in the order of their names. What is left out is not looked into either."""
-    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if not _LEFT_OUT.fullmatch(found.name):
-            module = _imported(found.name, path)
+    there = ((one.name, one.ispkg) for one in pkgutil.iter_modules(package.__path__))
+    for last, is_package in keeper.below(package) if keeper.is_kept else there:
+        name = f"{package.__name__}.{last}"
+        if not _LEFT_OUT.fullmatch(name):
+            module = _imported(name, path)
             yield module
-            if found.ispkg:
-                yield from _inside(module, path)
+            if is_package:
+                yield from _inside(module, path, keeper)
 
 
 def _imported(name: str, path: Path) -> ModuleType:

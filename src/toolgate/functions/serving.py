@@ -18,6 +18,7 @@ import msgspec
 
 from toolgate.functions import Caller, Context, Level, answering, loading, memory, wire
 from toolgate.functions.definitions import Tool
+from toolgate.functions.keeping import Keeper
 
 LAST_SECONDS = 2.0
 """How long what the functions registered for their end may take."""
@@ -187,7 +188,8 @@ def serve() -> None:
         bounded = memory.bound(start.memory)
         path = Path(start.path)
         try:
-            tools, about = loading.load(path)
+            keeper = Keeper(str(path.parent), start.sources)
+            tools, about = loading.load(path, keeper)
         except loading.LoadError as error:
             line.say(wire.Failed(str(error)))
             return
@@ -198,7 +200,7 @@ def serve() -> None:
         if start.memory and bounded:
             memory.watch(start.memory, lambda reason: line.say(wire.Worn(reason)))
         told = tuple(tool.told() for tool in tools.values())
-        line.say(wire.Ready(told, loading.files(path), bounded, about))
+        line.say(wire.Ready(told, loading.files(path), bounded, about, keeper.seen))
         worker = Worker(line, start, tools)
         while (message := _read(source)) is not None:
             worker.take(message)

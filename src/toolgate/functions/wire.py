@@ -10,12 +10,13 @@ HEAD = struct.Struct(">I")
 
 class Start(msgspec.Struct, frozen=True, tag="start", array_like=True):
     """The first message to a worker: what to load and what it may take. `memory` is in bytes, 0 for as much as there
-    is; `most` is the most bytes of one result."""
+    is; `most` is the most bytes of one result; `sources` is code to load instead of the files (see `keeping`)."""
 
     path: str
     concurrency: int
     memory: int
     most: int
+    sources: dict[str, bytes] = {}
 
 
 class Who(msgspec.Struct, frozen=True, array_like=True):
@@ -59,12 +60,16 @@ class Tool(msgspec.Struct, frozen=True, array_like=True):
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", array_like=True):
     """The code is loaded. `files` are the names of those that it came from; `bounded` says whether the limit of memory
-    is kept; `about` is what the code says of itself."""
+    is kept; `about` is what the code says of itself; `sources` is the code, unless there is very much of it."""
 
     tools: tuple[Tool, ...]
     files: tuple[str, ...]
     bounded: bool
     about: str
+    sources: dict[str, bytes] = {}
+
+    def __repr__(self) -> str:
+        return f"Ready({len(self.tools)} tools)"
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed", array_like=True):

@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import toolgate.functions
-from toolgate.functions import wire
+from toolgate.functions import keeping, wire
 from toolgate.model.declared import ServerSpec, Sharing
 from toolgate.pipeline.surroundings import surroundings
 from toolgate.ports import Toolbox, Upstream
@@ -28,8 +28,8 @@ from toolgate.upstreams.functions.settings import Settings as Settings
 SHARING: Sharing = "all"
 
 _WORKER = Path(toolgate.functions.__file__).with_name("worker.py")
-_SPARE = 256 * 1024
-"""What a message may hold beside the result of a call: definitions, places in the code."""
+_SPARE = 256 * 1024 + keeping.MOST_BYTES
+"""What a message may hold beside the result of a call: definitions, places in the code, the code."""
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def open(spec: ServerSpec, settings: Settings, toolbox: Toolbox, /) -> Asy
     """Starts nothing before the first use; ends every worker, with all that these started, before it is left. Raises
     ConfigError for an `env` that cannot be resolved."""
     program = _program(spec, settings, toolbox)
-    server = FunctionServer(spec.name, program, settings.workers)
+    server = FunctionServer(spec.name, program, settings.workers, watched=settings.watch)
     watcher = None
     if settings.watch:
         path = Path(program.start.path)

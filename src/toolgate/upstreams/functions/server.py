@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from toolgate import __version__
-from toolgate.functions import wire
+from toolgate.functions import keeping, wire
 from toolgate.model.call import Era, Notification, Outbound, Result
 from toolgate.model.catalog import Change, ChangeKind, Discovery, Offer, OfferKind
 from toolgate.model.errors import BadRequest, UpstreamError, UpstreamFailed
@@ -33,7 +33,8 @@ _NOBODY = wire.Who()
 class FunctionServer:
     """Answers in the form of the modern era, which the edges turn into the older ones."""
 
-    def __init__(self, name: str, program: Program, size: int) -> None:
+    def __init__(self, name: str, program: Program, size: int, *, watched: bool) -> None:
+        """`watched` says that `reload` is called when files change."""
         self._name = name
         self._program = program
         self._size = size
@@ -45,6 +46,8 @@ class FunctionServer:
         self._files: frozenset[str] = frozenset()
         self._about = ""
         self._refused: str | None = None
+        self._watched = watched
+        self._kept: dict[str, bytes] = {}
 
     # The port --------------------------------------------------------------------------------------------------------
 
@@ -105,15 +108,10 @@ class FunctionServer:
                 if former is None:
                     log.warning("%s", failure.message)
                     return
-                why = failure.message.removeprefix(f"server {self._name!r}: ")
-                self._refused = f"changed code is refused, the former goes on: {why}"
-                log.error("server %r: %s", self._name, self._refused)
-                self._announcements.announce(Change(ChangeKind.LISTS))
+                self._refuse(failure)
                 return
             self._take(worker)
-            if self._refused is not None:
-                self._refused = None
-                self._announcements.announce(Change(ChangeKind.LISTS))
+            self._accept()
             log.info("server %r: the changed code is in force", self._name)
             if former is not None:
                 self._former[former] = task = asyncio.create_task(former.retire(), name=f"former {self._name}")
@@ -137,17 +135,46 @@ class FunctionServer:
 
     def _take(self, worker: Worker) -> None:
         assert worker.ready is not None
+        self._kept = worker.ready.sources
         crew: Crew
-
-        def launch() -> Any:
-            return Worker.start(self._program)
 
         def loaded(ready: wire.Ready) -> None:
             if self._crew is crew:
                 self._learn(ready)
 
-        self._crew = crew = Crew(self._name, worker, launch, self._size, self._program.start.concurrency, loaded)
+        self._crew = crew = Crew(self._name, worker, self._again, self._size, self._program.start.concurrency, loaded)
         self._learn(worker.ready)
+
+    async def _again(self) -> Worker:
+        """A worker in the place of one that ended: of the former code, while changed code is refused. Raises
+        UpstreamFailed."""
+        folder = self._program.cwd
+        if self._refused is None or not self._watched or not self._kept:
+            try:
+                worker = await Worker.start(self._program)
+            except UpstreamFailed as failure:
+                if not self._kept or not await asyncio.to_thread(keeping.differs, folder, self._kept):
+                    raise
+                self._refuse(failure)
+            else:
+                self._accept()
+                return worker
+        start = msgspec.structs.replace(self._program.start, sources=self._kept)
+        return await Worker.start(msgspec.structs.replace(self._program, start=start))
+
+    def _refuse(self, failure: UpstreamFailed) -> None:
+        why = failure.message.removeprefix(f"server {self._name!r}: ")
+        refused = f"changed code is refused, the former goes on: {why}"
+        if refused == self._refused:
+            return
+        self._refused = refused
+        log.error("server %r: %s", self._name, refused)
+        self._announcements.announce(Change(ChangeKind.LISTS))
+
+    def _accept(self) -> None:
+        if self._refused is not None:
+            self._refused = None
+            self._announcements.announce(Change(ChangeKind.LISTS))
 
     def _learn(self, ready: wire.Ready) -> None:
         tools = {tool.name: tool for tool in ready.tools}
