@@ -13,6 +13,7 @@ LONGEST = (
     "tests/docs/test_pages.py",
     "tests/house/test_style.py",
     "tests/journeys/",
+    "tests/registry/",
     "tests/catalog/",
     "tests/hostile/",
 )
