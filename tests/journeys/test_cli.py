@@ -226,7 +226,7 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(terminal: Terminal, 
     }
     (tmp_path / "toolgate.yaml").write_text(yaml.safe_dump(declared), "utf-8")
     data = tmp_path / "data"
-    Terminal(tmp_path).run("key", "new", "--data", str(data))
+    Terminal(tmp_path).run("key", "add", "--data", str(data))
     (data / "key.pepper").write_bytes(b"short")
     said = terminal.run("doctor", "-o", "json", TOOLGATE_DATA_DIR=str(data))
     assert said.code == 3
@@ -240,7 +240,7 @@ def test_the_doctor_finds_what_is_wrong_and_says_what_to_do(terminal: Terminal, 
 def test_a_new_key_is_declared_with_what_was_printed(tmp_path: Path):
     installation = Installation(tmp_path, {"servers": {"demo": {"kind": "echo"}}})
     terminal = Terminal(tmp_path, TOOLGATE_DATA_DIR=str(installation.data))
-    said = terminal.run("key", "new", "carol", "--team", "sales")
+    said = terminal.run("key", "add", "carol", "--team", "sales")
     key, rest = said.out.split("\n", 1)
     assert said.code == 0
     assert key not in said.err + rest
@@ -250,7 +250,7 @@ def test_a_new_key_is_declared_with_what_was_printed(tmp_path: Path):
         tools = terminal.run("tools", "-o", "json", TOOLGATE_KEY=key)
         assert [tool["name"] for tool in json.loads(tools.out)] == ["demo__echo"]
     assert key.encode() not in b"".join(file.read_bytes() for file in installation.data.iterdir())
-    assert terminal.run("key", "new", "Carol!").code == 2
+    assert terminal.run("key", "add", "Carol!").code == 2
 
 
 @pytest.mark.promise("reload.broken")
@@ -274,8 +274,8 @@ def test_an_edit_is_taken_and_a_broken_one_is_said(tmp_path: Path):
 def test_a_field_that_is_typed_as_an_option_is_told_how_it_is_given(terminal: Terminal):
     said = terminal.run("user", "add", "ann", "--display", "Ann")
     assert (said.code, "display=VALUE" in said.err) == (2, True), said
-    said = terminal.run("key", "new", "laptop", "--owner=user:ann")
-    assert (said.code, "--set owner=VALUE" in said.err) == (2, True), said
+    said = terminal.run("key", "add", "laptop", "--owner=user:ann")
+    assert (said.code, "owner=VALUE" in said.err) == (2, True), said
     said = terminal.run("user", "add", "ann", "--nonsense", "x")
     assert (said.code, "No such option: --nonsense" in said.err) == (2, True), said
     assert "subject, effect, servers" in terminal.run("grant", "add", "--help").out

@@ -43,7 +43,7 @@ class Company:
     def person(self, name: str) -> str:
         """A new person's key."""
         self.does("user", "add", name)
-        return self.does("key", "new", f"{name}-laptop", "--set", f"owner=user:{name}").strip()
+        return self.does("key", "add", f"{name}-laptop", f"owner=user:{name}").strip()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -160,7 +160,7 @@ def test_up_runs_from_the_file_alone(tmp_path: Path):
     with terminal.start("up", "--port", "0", "--state", "none") as up:
         up.out.wait(ENDPOINT)
         assert terminal.run("team", "list").code == 1
-        assert "keys:" in terminal.run("key", "new", "alice").out
+        assert "keys:" in terminal.run("key", "add", "alice").out
         up.process.terminate()
         assert up.process.wait(20) == 0
     assert not (tmp_path / "data" / "records.db").exists()

@@ -105,7 +105,7 @@ def test_from_files_to_records_and_back(repository: Repository):
     assert len(repository.steps()) == 10, "nothing was changed"
     assert repository.applies().code == 0
     assert repository.steps(code=0) == []
-    alice = repository.does("key", "new", "alice-laptop", "--set", "owner=user:alice").strip()
+    alice = repository.does("key", "add", "alice-laptop", "owner=user:alice").strip()
     mine = {"TOOLGATE_URL": repository.url, "TOOLGATE_KEY": alice}
     assert "hello you" in repository.terminal.run("call", "files", "echo", "--arg", "text=hello you", **mine).out
     assert repository.terminal.run("call", "files", "echo", "--arg", "text=bye", **mine).code == 4
@@ -136,7 +136,13 @@ def test_from_files_to_records_and_back(repository: Repository):
 @pytest.mark.promise("gitops.drift")
 @pytest.mark.promise("gitops.own-fields")
 def test_changes_by_hand_are_refused_left_or_shown(repository: Repository):
+    applied = repository.applies()
+    assert (applied.code, "applied: 10 created" in applied.err) == (0, True), applied
+    repository.write("nothing-said.yaml", "version: 1\nusers: {bob: }\n")
     assert repository.applies().code == 0
+    repository.does("user", "set", "bob", "display=Bob")  # that there is a bob is all that the file says
+    assert repository.terminal.run("user", "remove", "bob").code == 2
+    assert repository.steps(code=0) == []
     refused = repository.terminal.run("team", "set", "sales", "description=Mine")
     assert (refused.code, "declared by apply:default" in refused.err) == (2, True), refused
     repository.does("team", "set", "sales", "cost_center=42")

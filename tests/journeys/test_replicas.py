@@ -102,8 +102,8 @@ async def test_what_is_changed_at_one_acts_at_the_other_within_a_second(pair: tu
     first, second = pair
     await first.does("user", "add", "alice")
     await first.does("user", "add", "bob")
-    alice = await first.does("key", "new", "alice-laptop", "--set", "owner=user:alice")
-    bob = await second.does("key", "new", "bob-laptop", "--set", "owner=user:bob")
+    alice = await first.does("key", "add", "alice-laptop", "owner=user:alice")
+    bob = await second.does("key", "add", "bob-laptop", "owner=user:bob")
     await second.does("grant", "add", "bob-echo", "subject=user:bob", "servers=demo", "tools=echo")
     async with httpx2.AsyncClient(timeout=SECONDS) as http:
         there = second.wire(http, alice)
@@ -124,7 +124,7 @@ async def test_what_is_changed_at_one_acts_at_the_other_within_a_second(pair: tu
 async def test_a_key_that_one_revokes_is_out_at_the_other_with_its_streams(pair: tuple[Replica, Replica]):
     first, second = pair
     await first.does("user", "add", "alice")
-    alice = await first.does("key", "new", "alice-laptop", "--set", "owner=user:alice")
+    alice = await first.does("key", "add", "alice-laptop", "owner=user:alice")
     await first.does("grant", "add", "alice-demo", "subject=user:alice", "servers=demo", "tools=echo")
     async with httpx2.AsyncClient(timeout=SECONDS) as http:
         wire = second.wire(http, alice)
@@ -182,7 +182,7 @@ async def test_an_installation_moves_to_postgresql_and_back_with_its_keys(tmp_pa
     with ExitStack() as stack:
         local = up(stack, here)
         await local.does("user", "add", "alice")
-        alice = await local.does("key", "new", "alice-laptop", "--set", "owner=user:alice")
+        alice = await local.does("key", "add", "alice-laptop", "owner=user:alice")
         await local.does("grant", "add", "alice-demo", "subject=user:alice", "servers=demo", "tools=echo")
         busy = await asyncio.to_thread(here.run, "db", "copy", "--to", "env:RECORDS_URL", RECORDS_URL="unused")
         assert (busy.code, busy.out.strip()) == (3, local.url), busy

@@ -225,8 +225,8 @@ def test_only_what_is_in_service_is_listed_and_keys_for_one_url_see_that_one(tmp
         grant = ("subject=everyone", "servers=adds,more", "tools=*")
         assert terminal.run("grant", "add", "all", *grant).code == 0
         assert terminal.run("user", "add", "ann").code == 0
-        key = terminal.run("key", "new", "ann-1", "--set", "owner=user:ann").out.strip()
-        narrow = terminal.run("key", "new", "ann-2", "--set", "owner=user:ann", "--set", "audiences=more").out.strip()
+        key = terminal.run("key", "add", "ann-1", "owner=user:ann").out.strip()
+        narrow = terminal.run("key", "add", "ann-2", "owner=user:ann", "audiences=more").out.strip()
         ann = Reader(gateway.url, key)
         _until(ann, [])
         assert terminal.run("server", "publish", "adds").code == 0

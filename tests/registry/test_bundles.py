@@ -155,7 +155,7 @@ def test_nobody_exports_or_learns_what_they_may_not_see(sides: tuple[Side, Side]
     bundle = here.does("virtual", "export", "till")
     (here.folder / "till.yaml").write_text(bundle, "utf-8")
     here.does("user", "add", "bob")
-    key = here.does("key", "new", "bob-1", "--set", "owner=user:bob").strip()
+    key = here.does("key", "add", "bob-1", "owner=user:bob").strip()
     hidden = here.tries("virtual", "export", "till", TOOLGATE_KEY=key)
     absent = here.tries("virtual", "export", "tall", TOOLGATE_KEY=key)
     assert hidden.code == absent.code == 1
@@ -180,7 +180,7 @@ def test_a_member_imports_a_draft_for_the_team_and_changes_nothing_that_is_live(
     here.does("user", "add", "bob")
     here.does("team", "add", "shop", "members=user:bob")
     here.does("server", "set", "maths", "owner=shop")
-    key = here.does("key", "new", "bob-1", "--set", "owner=user:bob").strip()
+    key = here.does("key", "add", "bob-1", "owner=user:bob").strip()
 
     def takes(name: str, *flags: str) -> Said:
         return here.tries("virtual", "import", "till.yaml", "--as", name, *flags, TOOLGATE_KEY=key)

@@ -15,6 +15,7 @@ from toolgate.cli.reaching import DataDirOption, directory
 from toolgate.cli.records import fields
 from toolgate.cli.records.commands import (
     LAST_USED,
+    Given,
     Name,
     Output,
     add_change,
@@ -41,13 +42,11 @@ def key() -> None:
     """Makes, rotates and revokes keys."""
 
 
-@app.command(cls=taking(Key, "--set "))
-def new(
-    name: Annotated[str, typer.Argument(help="Its name in toolgate.yaml.")] = "new-key",
+@app.command(cls=taking(Key))
+def add(
+    name: Annotated[str, typer.Argument(help="Its name.")] = "new-key",
+    given: Given = None,
     team: Annotated[list[str] | None, typer.Option("--team", "-t", help="A team of its; may be given again.")] = None,
-    given: Annotated[
-        list[str] | None, typer.Option("--set", "-s", metavar="FIELD=VALUE", help="Any field; may be given again.")
-    ] = None,
     file: Annotated[
         bool, typer.Option("--file", help="For toolgate.yaml, also where a gateway keeps records.")
     ] = False,
@@ -66,7 +65,7 @@ def new(
         _announce(run(_minted(reached, made)), output)
         return
     if values:
-        raise ConfigError(("--set is for a gateway that keeps records, and none runs here",))
+        raise ConfigError(("fields are for a gateway that keeps records, and none runs here",))
     _declare(name, team, output, directory(data_dir))
 
 

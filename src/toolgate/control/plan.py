@@ -180,7 +180,7 @@ def _of_others(there: Directory, wanted: Iterable[Wanted], source: str, adopt: b
             if reason:
                 yield path, reason
         if known is None and isinstance(record, Key) and not record.digest:
-            yield f"{path}.digest", "a new key needs its digest: `toolgate key new --file` prints one"
+            yield f"{path}.digest", "a new key needs its digest: `toolgate key add --file` prints one"
 
 
 def _kept_by(known: Entity, source: str, adopt: bool) -> str:
