@@ -61,6 +61,8 @@ SAMPLES: tuple[Entity, ...] = (
         tags=("desk",),
         environment=Environment.STAGING,
         sensitivity=Sensitivity.PUBLIC,
+        links={"runbook": "https://wiki.example/desk"},
+        icon="https://example.com/desk.png",
         state=ServerState.PAUSED,
     ),
     Team(

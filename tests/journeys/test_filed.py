@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 
+import httpx2
 import pytest
 
 from tests.journeys.terminal import Terminal
@@ -34,6 +35,8 @@ virtual:
     owner: sales
     offers:
       - {server: orders, tools: [echo]}
+    links: {runbook: "https://wiki.example/desk"}
+    icon: https://wiki.example/desk.png
 
 keys:
   robot: {digest: "%s", teams: [sales]}
@@ -50,9 +53,9 @@ LINES: list[tuple[type[Entity], str, int]] = [
     (Team, "sales", 4),
     (Server, "orders", 7),
     (Virtual, "desk", 17),
-    (Key, "robot", 23),
-    (Grant, "grant-1", 26),
-    (Grant, "everything", 28),
+    (Key, "robot", 25),
+    (Grant, "grant-1", 28),
+    (Grant, "everything", 30),
 ]
 
 
@@ -84,8 +87,22 @@ async def test_it_is_listed_with_its_fields_and_its_label(served: tuple[Terminal
         assert orders.links == {"runbook": "https://wiki.example/orders"}
         assert (await api.get(Key, "robot")).digest == ""
         assert [one.name async for one in api.each(Server)] == ["orders", "stock"]
+        desk = await api.get(Virtual, "desk")
+        assert (desk.links, desk.icon) == ({"runbook": "https://wiki.example/desk"}, "https://wiki.example/desk.png")
         (hit, *_) = (await api.search("where orders", kind="server")).items
         assert (hit.name, hit.description) == ("orders", "Where orders are")
+
+
+async def test_the_registry_tells_what_the_file_says_of_it(served: tuple[Terminal, str]):
+    terminal, url = served
+    key = (terminal.folder / "data" / "local.key").read_text(encoding="utf-8").strip()
+    async with httpx2.AsyncClient(timeout=20, headers={"Authorization": f"Bearer {key}"}) as http:
+        page = (await http.get(f"{url}/v0.1/servers")).json()
+    entries = {one["server"]["name"].partition("/")[2]: one["server"] for one in page["servers"]}
+    assert entries["orders"]["description"] == "Where orders are"
+    assert entries["orders"]["websiteUrl"] == "https://wiki.example/orders"
+    assert entries["desk"]["icons"] == [{"src": "https://wiki.example/desk.png"}]
+    assert entries["desk"]["version"] == "1.0.0"
 
 
 @pytest.mark.promise("registry.filed")

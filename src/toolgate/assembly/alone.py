@@ -26,6 +26,11 @@ class Alone:
         self._take: Callable[[Declared], None] | None = None
 
     @property
+    def file(self) -> Declared:
+        """What the file declares at the moment."""
+        return self._file
+
+    @property
     def declared(self) -> Declared:
         return self._gathered.declared
 

@@ -82,7 +82,7 @@ async def open_gateway(
         observing = Observing(line.door, health, metrics, recent, Problems(), sees_all)
         areas = (
             no_areas if uses is None else api(uses, line),
-            listed_by(settings, line, records),
+            listed_by(settings, line, records, lambda: file.file),
         )
         listening = await stack.enter_async_context(listen(settings, line, observing, _all(areas)))
         readings.bind(line, listening)

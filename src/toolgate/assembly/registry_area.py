@@ -24,7 +24,7 @@ from toolgate.model.entities import Server, Virtual
 from toolgate.model.errors import Fault, Unauthenticated
 from toolgate.model.identity import Credential, Principal
 from toolgate.pipeline import visible
-from toolgate.rules import globs, registry_names
+from toolgate.rules import filed, globs, registry_names
 from toolgate.settings import Settings
 
 FOREIGN = 403
@@ -36,24 +36,29 @@ Records = Callable[[], Mapping[str, Server | Virtual]]
 """The records of servers and virtual servers that are in force, by name; the same object while nothing changed."""
 
 
+File = Callable[[], Declared]
+"""What the file declares at the moment; the same object while it did not change."""
+
+
 class Registry:
     """The entries of this gateway, made anew only when what they are made of changed."""
 
     def __init__(
-        self, line: Line, records: Records, publishing: Callable[[], Publishing], public: Sequence[str]
+        self, line: Line, known: tuple[Records, File], publishing: Callable[[], Publishing], public: Sequence[str]
     ) -> None:
         self._line = line
-        self._records = records
+        self._records, self._file = known
         self._publishing = publishing
         self._public = tuple(public)
-        self._made: tuple[Declared, Mapping[str, Server | Virtual], tuple[Entry, ...]] | None = None
+        self._made: tuple[tuple[object, ...], tuple[Entry, ...]] | None = None
 
     def entries(self) -> tuple[Entry, ...]:
-        declared, records = self._line.declared(), self._records()
+        of = declared, records, file = self._line.declared(), self._records(), self._file()
         known = self._made
-        if known is None or known[0] is not declared or known[1] is not records:
-            known = self._made = (declared, records, listings.entries(declared, records, self._publishing()))
-        return known[2]
+        if known is None or any(one is not other for one, other in zip(known[0], of, strict=True)):
+            described = {**_filed(file), **records}
+            known = self._made = of, listings.entries(declared, described, self._publishing())
+        return known[1]
 
     async def seen(self, credential: Credential, peer: str, *, foreign: bool) -> list[Entry]:
         """The entries for whoever shows this. Raises Fault: Unauthenticated, or Denied from this address."""
@@ -119,7 +124,7 @@ class RegistryArea:
         return registry_api.answered(request.path, query, seen)
 
 
-def listed_by(settings: Settings, line: Line, records: Records | None) -> Areas:
+def listed_by(settings: Settings, line: Line, records: Records | None, file: File) -> Areas:
     """The API's paths, whatever the socket; `records` is None for a gateway that keeps none."""
     namespace = settings.registry_namespace or registry_names.namespace_of(settings.public_url)
 
@@ -134,10 +139,16 @@ def listed_by(settings: Settings, line: Line, records: Records | None) -> Areas:
         def publishing() -> Publishing:
             return Publishing(namespace, url.rstrip("/"), settings.open, filed_at())
 
-        registry = Registry(line, records or _none, publishing, settings.registry_public)
+        registry = Registry(line, (records or _none, file), publishing, settings.registry_public)
         return tuple(RegistryArea(prefix, registry, guards) for prefix in registry_api.PREFIXES)
 
     return make
+
+
+def _filed(file: Declared) -> dict[str, Server | Virtual]:
+    declared = filed.served(file)
+    records = (one for kind in (Server, Virtual) for one in declared.get(kind.KIND, {}).values())
+    return {one.name: one for one in records if isinstance(one, (Server, Virtual))}
 
 
 _NONE: Mapping[str, Server | Virtual] = {}

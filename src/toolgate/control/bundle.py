@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from toolgate.model.declared import Override, PicksFrom, ServerSpec, VirtualSpec
+from toolgate.model.declared import Override, PicksFrom
 from toolgate.model.entities import Environment, Sensitivity, Server, Virtual
 from toolgate.rules import globs, references
 from toolgate.rules.names import NAME, NAME_RULE, meant
@@ -36,6 +36,8 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tags: tuple[str, ...] = ()
     environment: Environment = Environment.DEVELOPMENT
     sensitivity: Sensitivity = Sensitivity.INTERNAL
+    links: dict[str, str] = {}
+    icon: str | None = None
 
 
 class Needed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,35 +62,33 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     servers: dict[str, Needed] = {}
 
 
-def chosen(virtual: Virtual | VirtualSpec) -> Chosen:
+def chosen(virtual: Virtual) -> Chosen:
     """What of a virtual server goes along."""
-    described = virtual.description or ""
-    if isinstance(virtual, VirtualSpec):
-        return Chosen(name=virtual.name, offers=virtual.offers, description=described, tags=virtual.tags)
     return Chosen(
         name=virtual.name,
         offers=virtual.offers,
-        description=described,
+        description=virtual.description,
         tags=virtual.tags,
         environment=virtual.environment,
         sensitivity=virtual.sensitivity,
+        links=virtual.links,
+        icon=virtual.icon,
     )
 
 
-def needed(server: Server | ServerSpec, offers: Iterable[PicksFrom]) -> Needed:
+def needed(server: Server, offers: Iterable[PicksFrom]) -> Needed:
     """What of a server goes along with a virtual server that takes this from it."""
     headers = dict(server.headers)
     settings = server.settings
     url, command = settings.get("url"), settings.get("command")
-    described = isinstance(server, Server)
     return Needed(
         kind=server.kind,
-        description=server.description if described else "",
+        description=server.description,
         url=_bare(url) if isinstance(url, str) else "",
         command=shlex.join(map(str, cast("list[Any]", command))) if isinstance(command, list) else "",
         asks=tuple(_asks({**_texts(settings.get("env")), **headers})),
         tags=server.tags,
-        links=server.links if described else {},
+        links=server.links,
         overrides={tool: one for tool, one in server.overrides.items() if picks_tool(server.name, tool, offers)},
     )
 

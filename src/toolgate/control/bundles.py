@@ -23,12 +23,13 @@ from toolgate.control.collections import COLLECTIONS
 from toolgate.control.desk import Desk
 from toolgate.control.needs import Edit
 from toolgate.model.catalog import Discovery, OfferKind
-from toolgate.model.declared import Pick, PicksFrom, ServerSpec, VirtualSpec
+from toolgate.model.declared import Pick, PicksFrom
 from toolgate.model.entities import Server, ServerState, Virtual
 from toolgate.model.errors import NotFound, Refused
 from toolgate.model.identity import Principal
 from toolgate.rules import globs
 from toolgate.rules.directory import Directory
+from toolgate.rules.filed import find
 from toolgate.rules.scopes import Need, of_server
 
 _OFFERED: Mapping[str, tuple[OfferKind, ...]] = {
@@ -97,16 +98,14 @@ def _may_see(directory: Directory, who: Actor, name: str) -> bool:
     return who.may(Need("server:read", of_server(directory, name)))
 
 
-def _seen_server(directory: Directory, who: Actor, name: str) -> Server | ServerSpec | None:
+def _seen_server(directory: Directory, who: Actor, name: str) -> Server | None:
     """A server of the records or of the file; None also for one that is not seen."""
-    filed = (spec for spec in directory.declared.servers if spec.name == name)
-    found = directory.get(Server, name) or next(filed, None)
+    found = find(directory, Server, name)
     return found if found is not None and _may_see(directory, who, name) else None
 
 
-def _seen_virtual(directory: Directory, who: Actor, name: str) -> Virtual | VirtualSpec | None:
-    filed = (spec for spec in directory.declared.virtual if spec.name == name)
-    found = directory.get(Virtual, name) or next(filed, None)
+def _seen_virtual(directory: Directory, who: Actor, name: str) -> Virtual | None:
+    found = find(directory, Virtual, name)
     return found if found is not None and _may_see(directory, who, name) else None
 
 
@@ -127,6 +126,8 @@ def _virtual(desk: Desk, taking: Taking) -> Virtual:
         tags=virtual.tags,
         environment=virtual.environment,
         sensitivity=virtual.sensitivity,
+        links=virtual.links,
+        icon=virtual.icon,
         state=taking.state or ServerState.LIVE,
     )
     if taking.state is not None:

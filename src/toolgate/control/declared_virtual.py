@@ -15,7 +15,7 @@ LONGEST_GLOB = 256
 _OFFER_KINDS = ("tools", "prompts", "resources")
 
 
-DESCRIBING = ("owner", "description", "tags", "environment", "sensitivity", "state")
+DESCRIBING = ("owner", "description", "tags", "environment", "sensitivity", "links", "icon", "state")
 
 
 def read_virtual(section: Place, servers: Names) -> list[Filed]:

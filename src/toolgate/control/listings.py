@@ -80,6 +80,7 @@ def _entry(own: str, description: str, record: Server | Virtual | None, publishi
     version = "1.0.0"
     if record is not None:
         description = record.description
+    if record is not None and record.stamp.version:  # what a file declares is as old as the file
         published, updated = record.stamp.created_at, record.stamp.updated_at
         version = f"1.0.{record.stamp.version}"
     described = _line(description) or f"{own}, served by Toolgate"
@@ -95,7 +96,7 @@ def _entry(own: str, description: str, record: Server | Virtual | None, publishi
 
 
 def _links(record: Server | Virtual | None) -> dict[str, Any]:
-    if not isinstance(record, Server):
+    if record is None:
         return {}
     found: dict[str, Any] = {}
     website = next((url for url in record.links.values() if len(url) <= LONGEST_URL), None)

@@ -130,6 +130,8 @@ class Virtual(Entity, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     environment: Environment = Environment.DEVELOPMENT
     sensitivity: Sensitivity = Sensitivity.INTERNAL
+    links: dict[str, str] = {}
+    icon: str | None = None
     state: ServerState = ServerState.LIVE
 
 

@@ -17,14 +17,14 @@ STARTED = "toolgate up"
 def find(directory: Directory, entity: type[E], name: str) -> E | None:
     """A record, or what the file declares as one."""
     found = directory.get(entity, name)
-    return found if found is not None else _served(directory.declared).get(entity.KIND, {}).get(name)  # pyright: ignore[reportReturnType] # each kind is one class
+    return found if found is not None else served(directory.declared).get(entity.KIND, {}).get(name)  # pyright: ignore[reportReturnType] # each kind is one class
 
 
 def everything(directory: Directory, entity: type[E]) -> Mapping[str, E]:
     """All records of a kind with those that the file declares, by name."""
-    served = _served(directory.declared).get(entity.KIND)
+    filed = served(directory.declared).get(entity.KIND)
     records = directory.all(entity)
-    return {**served, **records} if served else records  # pyright: ignore[reportReturnType] # each kind is one class
+    return {**filed, **records} if filed else records  # pyright: ignore[reportReturnType] # each kind is one class
 
 
 def is_filed(record: Entity) -> bool:
@@ -48,7 +48,8 @@ def told_taken(directory: Directory, record: Entity) -> str:
     return f"{told(directory, record)}, or take another name"
 
 
-def _served(declared: Declared) -> Mapping[str, Mapping[str, Entity]]:
+def served(declared: Declared) -> Mapping[str, Mapping[str, Entity]]:
+    """The servers, virtual servers, keys and grants that are declared, as records, by kind and name."""
     if declared.served or declared.file is not None:
         return declared.served  # pyright: ignore[reportReturnType] # they are entities
     found: dict[str, dict[str, Entity]] = {}

@@ -41,11 +41,6 @@ def server(value: Server, facts: Facts) -> Iterator[Finding]:
         yield "probe_interval", f"must be between {OFTENEST_S:g} and {SELDOMEST_S:g} seconds"
     if not LEAST_BYTES <= value.max_bytes <= MOST_BYTES:
         yield "max_bytes", f"must be between {LEAST_BYTES} and {MOST_BYTES} bytes"
-    for label, url in value.links.items():
-        yield from fields.words(f"links.{label}", label, 60)
-        yield from fields.https(f"links.{label}", url)
-    if value.icon is not None:
-        yield from fields.https("icon", value.icon)
     yield from _overrides(value)
 
 
@@ -62,6 +57,11 @@ def _served(value: Server | Virtual, facts: Facts) -> Iterator[Finding]:
     yield from fields.team("owner", value.owner, facts)
     yield from fields.prose("description", value.description)
     yield from fields.labels("tags", value.tags)
+    for label, url in value.links.items():
+        yield from fields.words(f"links.{label}", label, 60)
+        yield from fields.https(f"links.{label}", url)
+    if value.icon is not None:
+        yield from fields.https("icon", value.icon)
     if isinstance(facts.before, (Server, Virtual)):
         flaw = lifecycle.flaw(facts.before.state, value.state)
         if flaw is not None:
