@@ -148,11 +148,11 @@ async def test_a_filter_says_yes_and_no_as_people_do(acme: Company):
 async def test_what_a_source_manages_is_changed_there_only(acme: Company):
     admin = acme.administration
     async with admin.open(LOCAL, source="apply:platform") as desk:
-        await desk.create(Team(name="ops"))
+        await desk.create(Team(name="ops"), owned={"description": "0a"})
     managed = await admin.get(LOCAL, Team, "ops")
     assert managed.stamp.managed_by == "apply:platform"
     before = await acme.seq()
-    with pytest.raises(Refused, match="managed by apply:platform: change it there"):
+    with pytest.raises(Refused, match="description: is declared by apply:platform: change it there"):
         await admin.replace(LOCAL, msgspec.structs.replace(managed, description="x"), expected=1)
     with pytest.raises(Refused, match="apply:platform"):
         await admin.remove(LOCAL, Team, "ops", expected=1)

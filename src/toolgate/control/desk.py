@@ -129,8 +129,8 @@ class Desk:
             return
         if holder is None:
             raise Refused((("", f"the {record.noun()} {record.name!r} was made by hand, and {self.source} leaves it"),))
-        owned = record.stamp.owned
-        if self.source is not None or after is None or not owned:
+        owned = record.stamp.owned  # none of them, where the source says no more than that there is such a record
+        if self.source is not None or after is None:
             raise Refused((("", f"the {record.noun()} {record.name!r} is managed by {holder}: change it there"),))
         held = [name for name in owned if getattr(record, name) != getattr(after, name)]
         if held:

@@ -44,7 +44,7 @@ def apply(
         return
     _confirm(made, asked=not yes)
     done = run(_applied(found, made.seq if seq is None else seq, label, prune, adopt, data_dir))
-    say(f"applied: {shown.summary(done.steps)}")
+    say(f"applied: {shown.done(done.steps)}")
 
 
 def _confirm(made: Planned, *, asked: bool) -> None:

@@ -13,6 +13,7 @@ from toolgate.cli.records import fields
 from toolgate.rules.redaction import printable
 
 _MARKS = {"create": "+", "change": "~", "adopt": ">", "remove": "-"}
+_DONE = {"create": "created", "change": "changed", "adopt": "adopted", "remove": "removed"}
 _LONGEST = 100
 
 
@@ -38,6 +39,12 @@ def summary(steps: Sequence[PlannedStep]) -> str:
     drifted = sum(change.drifted for step in steps for change in step.fields)
     said = ", ".join(f"{counted[action]} to {action}" for action in _MARKS if counted[action])
     return f"{said}; {count(drifted, 'field')} drifted" if drifted else said
+
+
+def done(steps: Sequence[PlannedStep]) -> str:
+    """The same of what was done."""
+    counted = Counter(step.action for step in steps)
+    return ", ".join(f"{counted[action]} {_DONE[action]}" for action in _MARKS if counted[action])
 
 
 def tell(plan: Planned) -> None:
