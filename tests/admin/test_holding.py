@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.admin.site import Site
@@ -41,3 +42,29 @@ async def test_a_schema_is_bounded_by_its_setting(site: Site):
     large = await site.ask("POST", "/servers", graphql("shop", operations=one, schema=schema + "x" * 600_000))
     assert large.status == 422
     assert b"give `schema_file`" in large.body
+
+
+MANY = {f"m{n}": "x" for n in range(100_000)}
+NAMES = list(MANY)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        ("/catalog/github/add", MANY, "and 99980 more members that are not known"),
+        ("/catalog/github/add", {"variables": MANY}, "expected a mapping of length <= 100"),
+        ("/servers", {"name": "a", "kind": "echo", **MANY}, "and 99980 more members that are not known"),
+        ("/servers", {"name": "a", "kind": "echo", "tags": NAMES}, "has 100000 items, more than 1000"),
+        ("/teams", {"name": "t", "members": NAMES[:1000]}, "and there is more: mend these first"),
+        ("/teams", b'{"name":"t","x":[' + b"1," * 500_000 + b"1]}", "The body holds more than 250000 values."),
+    ],
+    ids=["members", "variables", "fields", "tags", "subjects", "values"],
+)
+async def test_what_is_wrong_a_hundred_thousand_times_is_told_a_few_times(site: Site, path: str, body: Any, said: str):
+    sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    async with held() as longest:
+        answer = await site.ask("POST", path, sent)
+    assert answer.status in (413, 422), answer.body[:300]
+    assert said in answer.body.decode()
+    assert len(msgspec.json.decode(answer.body)["findings"]) <= 101
+    assert longest[0] < LONGEST

@@ -1,7 +1,7 @@
 """What a request brings: JSON within limits, conditions, parameters, and records made of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -13,7 +13,9 @@ from toolgate.admin.problems import Wrong
 from toolgate.control.kinds import flaws
 from toolgate.model.entities import Entity
 from toolgate.model.errors import Refused
+from toolgate.rules.facts import Finding
 from toolgate.rules.names import meant
+from toolgate.rules.validity import fields
 
 E = TypeVar("E", bound=Entity)
 S = TypeVar("S", bound=msgspec.Struct)
@@ -21,7 +23,13 @@ S = TypeVar("S", bound=msgspec.Struct)
 MOST_BYTES = 3 * 1024 * 1024
 """Of one body. A connector in search mode is the largest thing that a record holds: up to 2 MiB."""
 
+MOST_VALUES = 250_000
+"""Of one body, about: its commas. A plan of ten thousand records has fewer."""
+
 MOST_DEPTH = 32
+MOST_UNKNOWN = 20
+"""Members of one object that are named as unknown: what was meant by each is looked for."""
+
 MOST_PARAMETERS = 32
 MOST_LISTED = 1000
 LIST = 100
@@ -29,6 +37,9 @@ LIST = 100
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+
+_ESCAPED = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+"""What `_NO_TEXT` finds stands in JSON in no other way."""
 
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _ETAG = re.compile(r'"([0-9]{1,15})"')
@@ -39,11 +50,19 @@ _STAMP = "stamp"
 def filled(values: dict[str, Any], form: type[S], what: str) -> S:
     """Raises Refused with a finding for each member that does not fit; none repeats a value. `what` names the form."""
     known = {field.encode_name for field in msgspec.structs.fields(form)}
-    findings = [(name, f"{what} has no such member") for name in values if name not in known]
+    findings = _unknown(values, known, f"{what} has no such member")
     findings += flaws(form, {name: value for name, value in values.items() if name in known})
     if findings:
         raise Refused(tuple(findings))
     return msgspec.convert(values, form)
+
+
+def _unknown(given: Iterable[str], known: Collection[str], reason: str) -> list[Finding]:
+    """The first of the members that are not known, and how many more there are."""
+    names = [name for name in given if name not in known]
+    told = [(name, f"{reason}{meant(name, known)}") for name in names[:MOST_UNKNOWN]]
+    left = len(names) - len(told)
+    return [*told, ("", f"and {left} more members that are not known")] if left else told
 
 
 def read_object(asked: Asked, *media: str) -> dict[str, Any]:
@@ -53,6 +72,8 @@ def read_object(asked: Asked, *media: str) -> dict[str, Any]:
     kind = (asked.header(b"content-type") or "").partition(";")[0].strip().lower()
     if kind not in media or b"content-type" in asked.repeated:
         raise Wrong(415, f"Content-Type must be {' or '.join(media)}.")
+    if asked.body.count(b",") > MOST_VALUES:
+        raise Wrong(413, f"The body holds more than {MOST_VALUES} values.")
     try:
         value = msgspec.json.decode(asked.body)
     except (msgspec.MsgspecError, ValueError) as error:
@@ -63,14 +84,15 @@ def read_object(asked: Asked, *media: str) -> dict[str, Any]:
         raise Wrong(400, "The body must be one JSON object.")
     found = cast("dict[str, Any]", value)
     _judge_depth(found)
-    _judge_text(found)
+    if _ESCAPED.search(asked.body):
+        _judge_text(found)
     return found
 
 
 def _judge_depth(value: Any) -> None:
     level: list[Any] = [value]
     for _ in range(MOST_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, (dict, list))]
         if not level:
             return
     raise _too_deep()
@@ -124,11 +146,8 @@ def record(entity: type[E], values: Mapping[str, Any], *, name: str | None = Non
         findings.append(("name", f"it must be {name!r}, as in the URL: a rename is a new record"))
     given |= hidden
     known = {field.encode_name for field in msgspec.structs.fields(entity)}
-    findings += [
-        (field, f"a {entity.noun()} has no such field{meant(field, known - {_STAMP})}")
-        for field in given
-        if field not in known
-    ]
+    findings += _unknown(given, known - {_STAMP}, f"a {entity.noun()} has no such field")
+    findings += fields.crowded(given)
     findings += flaws(entity, {field: value for field, value in given.items() if field in known})
     if findings:
         raise Refused(tuple(findings))

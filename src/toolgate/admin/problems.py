@@ -32,6 +32,9 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 RETRY_AFTER = 5
 """Seconds after which a database that failed may be asked again."""
 
+MOST_FINDINGS = 100
+"""Of one problem that are listed; the last one then says how many more there are."""
+
 _RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 TYPES: dict[int, str] = {
     400: "malformed",
@@ -83,10 +86,17 @@ def problem(
         "title": phrase(status),
         "status": status,
         "detail": redacted(detail),
-        "findings": [{"field": field, "reason": redacted(reason)} for field, reason in findings],
+        "findings": [{"field": field, "reason": redacted(reason)} for field, reason in _first(findings)],
         **more,
     }
     return Answer(status, msgspec.json.encode(body), (PROBLEM, NO_STORE, *headers))
+
+
+def _first(findings: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    left = len(findings) - MOST_FINDINGS
+    if left <= 0:
+        return findings
+    return (*findings[:MOST_FINDINGS], ("", f"and {left} more: mend these first"))
 
 
 def problem_of(error: Exception, *, creating: bool = False) -> Answer:

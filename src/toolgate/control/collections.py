@@ -2,8 +2,9 @@
 be forgotten and the whole policy is seen at once."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from itertools import islice
+from typing import Any, cast
 
 import msgspec
 
@@ -26,7 +27,7 @@ from toolgate.model.entities import (
 )
 from toolgate.rules.facts import Facts, Finding
 from toolgate.rules.scopes import Need
-from toolgate.rules.validity import access, people, servers
+from toolgate.rules.validity import access, fields, people, servers
 
 
 class Collection(msgspec.Struct, frozen=True):
@@ -55,10 +56,25 @@ COLLECTIONS: Mapping[type[Entity], Collection] = {
 _LARGE = 2000
 """Characters of settings from which on they are judged in a thread: documents and schemas in them take a second."""
 
+_LONG = 100
+"""Items of one field from which on a record is judged in a thread: what was meant by each is looked for."""
+
+MOST_TOLD = 99
+"""Findings of one record."""
+
 
 async def judged(value: Entity, facts: Facts) -> Sequence[Finding]:
-    """What is wrong with a value. It holds nobody up."""
-    findings = COLLECTIONS[type(value)].findings
-    if isinstance(value, Server) and len(repr(value.settings)) > _LARGE:
-        return await asyncio.to_thread(lambda: [*findings(value, facts)])
-    return [*findings(value, facts)]
+    """What is wrong with a value, the first of it where that is much. It holds nobody up."""
+    shape = {name: getattr(value, name) for name in value.__struct_fields__}
+    crowded = [*fields.crowded(shape)]
+    if crowded:
+        return crowded
+    long = any(isinstance(one, (tuple, dict)) and len(cast("Sized", one)) > _LONG for one in shape.values())
+    if long or (isinstance(value, Server) and len(repr(value.settings)) > _LARGE):
+        return await asyncio.to_thread(_first, value, facts)
+    return _first(value, facts)
+
+
+def _first(value: Entity, facts: Facts) -> list[Finding]:
+    found = [*islice(COLLECTIONS[type(value)].findings(value, facts), MOST_TOLD + 1)]
+    return found if len(found) <= MOST_TOLD else [*found[:MOST_TOLD], ("", "and there is more: mend these first")]

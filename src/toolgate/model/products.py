@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -149,6 +150,10 @@ class Product(msgspec.Struct, frozen=True):
     tokens: int
 
 
+_FEW = msgspec.Meta(max_length=100)
+_SOME = msgspec.Meta(max_length=500)
+
+
 class Adding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a product shall become a server called `name` (the product's id unless given).
 
@@ -162,12 +167,12 @@ class Adding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     route: str = API
     auth: str | None = None
-    credentials: dict[str, str] = {}
-    secrets: dict[str, str] = {}
-    variables: dict[str, str] = {}
+    credentials: Annotated[dict[str, str], _FEW] = {}
+    secrets: Annotated[dict[str, str], _FEW] = {}
+    variables: Annotated[dict[str, str], _FEW] = {}
     read_only: bool = False
-    tools: tuple[str, ...] = ()
-    allow: dict[str, tuple[str, ...]] = {}
+    tools: Annotated[tuple[str, ...], _SOME] = ()
+    allow: Annotated[dict[str, Annotated[tuple[str, ...], _SOME]], _FEW] = {}
     private: bool = False
     owner: str | None = None
     description: str | None = None

@@ -17,9 +17,20 @@ LABEL = re.compile(r"[a-z0-9][a-z0-9:._-]{0,59}")
 LABEL_RULE = "a tag or risk is 1 to 60 of a-z, 0-9 and : . _ -, and begins with a letter or digit"
 
 
+_LONGEST = 200
+"""Letters of a word that may be a slip of the pen."""
+
+_MANY = 500
+
+
 def closest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known word that was probably meant; empty when none is alike enough (0 to 1)."""
-    near = get_close_matches(word, list(known), n=1, cutoff=likeness)
+    if len(word) > _LONGEST:
+        return ""
+    names = list(known)
+    if len(names) > _MANY:  # each is compared letter by letter
+        names = [name for name in names if name[:2] == word[:2]][:_MANY]
+    near = get_close_matches(word, names, n=1, cutoff=likeness)
     return near[0] if near else ""
 
 

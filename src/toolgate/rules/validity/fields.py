@@ -1,8 +1,9 @@
 """What many kinds of records share: names, words, references to teams and subjects, times, globs, networks, URLs."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Sized
 from ipaddress import ip_network
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from toolgate.model.entities import Entity, Role, ServiceAccount, User
@@ -14,6 +15,8 @@ LONGEST_TEXT = 4096
 LONGEST_WORDS = 200
 LONGEST_GLOB = 256
 MOST_ITEMS = 1000
+MOST_MEMBERS = 5000
+"""Of a mapping in a record, as the overrides of a server's tools."""
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 
@@ -45,6 +48,16 @@ def prose(path: str, text: str) -> Iterator[Finding]:
     yield from words(path, text.replace("\n", " ").replace("\t", " "), LONGEST_TEXT)
 
 
+def crowded(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """The fields of a record with more items than any has use for: judged first, because judging all of them takes
+    long. A kind's settings are its own."""
+    for field, value in values.items():
+        if isinstance(value, (list, tuple, dict)) and field != "settings":
+            count, most = len(cast("Sized", value)), MOST_MEMBERS if isinstance(value, dict) else MOST_ITEMS
+            if count > most:
+                yield field, f"has {count} items, more than {most}"
+
+
 def labels(path: str, given: Sequence[str]) -> Iterator[Finding]:
     for place, label in enumerate(given):
         if not LABEL.fullmatch(label):
@@ -53,9 +66,11 @@ def labels(path: str, given: Sequence[str]) -> Iterator[Finding]:
 
 
 def unique(path: str, given: Sequence[str]) -> Iterator[Finding]:
+    seen: set[str] = set()
     for place, item in enumerate(given):
-        if item in given[:place]:
+        if item in seen:
             yield f"{path}[{place}]", "this already stands in the list"
+        seen.add(item)
     if len(given) > MOST_ITEMS:
         yield path, f"more than {MOST_ITEMS} of them"
 
