@@ -1,5 +1,6 @@
 """What people type for records on the command line: values with units and dates, and what is said of wrong ones."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,21 @@ def test_a_value_is_read_as_people_write_it(entity: type[Entity], typed: str, va
     assert fields.read(entity, [typed]) == {name: value}
 
 
+def test_an_end_may_be_said_from_now() -> None:
+    began = time.time()
+    end = fields.read(Grant, ["expires=12h"])["expires"]
+    assert began + 43_200 <= end <= time.time() + 43_200
+
+
 @pytest.mark.parametrize(
     ("entity", "typed", "told_of_it"),
     [
-        (Key, "expires=tomorrow", "expires: expected a date or time, as 2027-01-31 or 2027-01-31T12:00:00+01:00"),
+        (
+            Key,
+            "expires=tomorrow",
+            "expires: expected a date or time, as 2027-01-31 or 2027-01-31T12:00:00+01:00, or a time from now, as"
+            " 12h or 30d",
+        ),
         (Server, "timeout=abc", "timeout: expected seconds, as 60 or 500ms or 2m"),
         (Server, "max_bytes=big", "max_bytes: expected bytes, as 65536 or 512KiB or 8MiB"),
         (Server, "headers=x", "headers: expected JSON here: JSON is malformed: invalid character (byte 0)"),

@@ -1,5 +1,6 @@
 """Fields of records as people type them: `FIELD=VALUE`, in the type that the record's field has."""
 
+import time
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +17,18 @@ from toolgate.rules.names import closest
 
 E = TypeVar("E", bound=Entity)
 
+
+def _when(text: str) -> float | None:
+    """A moment, in Unix seconds; also one that is so far from now, with a unit."""
+    far = units.seconds(text) if text[-1:].isalpha() else None
+    return units.moment(text) if far is None else time.time() + far
+
+
 _NOT_TYPED = frozenset({"name", "stamp", "digest", "sealed", "key_id"})
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 _MOMENT = "expires"
 _UNITS: dict[str, tuple[Callable[[str], float | None], str]] = {
-    _MOMENT: (units.moment, units.MOMENT_FORMS),
+    _MOMENT: (_when, f"{units.MOMENT_FORMS}, or a time from now, as 12h or 30d"),
     "timeout": (units.seconds, units.SECONDS_FORMS),
     "probe_interval": (units.seconds, units.SECONDS_FORMS),
     "max_bytes": (units.size, units.BYTES_FORMS),
