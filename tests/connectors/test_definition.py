@@ -234,8 +234,8 @@ def test_what_looks_like_a_reference_in_a_document_takes_no_right_to_the_machine
     made = bare()
     made["tools"] = [tool(name="get_thing", description="file: the path of a file in the shop.", examples=[])]
     server = Server(name="shop", kind="connector", settings=settings(made, token="store:key"))
-    assert not needs._reads_the_host(server)
-    assert needs._reads_the_host(msgspec.structs.replace(server, settings=settings(made)))
+    assert not needs.reads_the_host(server)
+    assert needs.reads_the_host(msgspec.structs.replace(server, settings=settings(made)))
 
 
 def test_unknown_settings_are_told_up_to_a_number():

@@ -309,8 +309,8 @@ def test_of_a_schema_what_is_used_is_kept(tmp_path: Path):
 @pytest.mark.parametrize("setting", ["path", "schema_file", "ca_file"])
 def test_files_of_the_gateways_machine_need_the_right_to_it(setting: str):
     given = {"url": "https://x.example/graphql", "operations": OPERATIONS}
-    assert not needs._reads_the_host(Server(name="shop", kind="graphql", settings=given))
-    assert needs._reads_the_host(Server(name="shop", kind="graphql", settings={**given, setting: "/etc/shop.graphql"}))
+    assert not needs.reads_the_host(Server(name="shop", kind="graphql", settings=given))
+    assert needs.reads_the_host(Server(name="shop", kind="graphql", settings={**given, setting: "/etc/shop.graphql"}))
 
 
 def test_the_parser_is_loaded_for_this_kind_alone():

@@ -93,7 +93,7 @@ def of_server(edit: Edit[Server]) -> Sequence[Need]:
     before, after = edit.before, edit.after
     if after is None or (before is not None and _definition(before) == _definition(after)):
         return needs
-    if not edit.facts.is_elsewhere(after) or _reads_the_host(after):
+    if not edit.facts.is_elsewhere(after) or reads_the_host(after):
         needs.append(Need("server:host", _ORGANISATION))
     for name in sorted(secrets_of(after)):
         secret = edit.left.get(Secret, name)
@@ -141,8 +141,8 @@ _FILES = frozenset({"ca_file", "path", "schema_file"})
 """Settings that name files of the gateway's own machine."""
 
 
-def _reads_the_host(server: Server) -> bool:
-    """Whether it uses variables or files of the gateway's own machine."""
+def reads_the_host(server: Server) -> bool:
+    """Whether a server, whatever its kind, uses variables or files of the gateway's own machine."""
     used = [*references_of(referring(server)), *references_of(server.headers)]
     files = not _FILES.isdisjoint(server.settings)
     return files or any(reference.source != "store" for reference in used)
