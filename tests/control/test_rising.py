@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.control.company import LOCAL, Company, by, digest, key
-from toolgate.model.entities import Binding, Entity, GroupMapping, Key, Role, ServiceAccount, Team, User
+from toolgate.model.entities import (
+    Binding,
+    Entity,
+    GroupMapping,
+    Key,
+    Role,
+    Secret,
+    Server,
+    ServiceAccount,
+    Team,
+    User,
+)
 from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.rules.directory import Directory, own_holding
 from toolgate.rules.keyholders import capped, holdings_of_key, narrowness
@@ -115,6 +126,41 @@ async def test_no_key_is_widened_or_outlived_by_those_who_may_less(acme: Company
     await admin.create(by("ends"), key("mine", "user:ann", expires=end))
     with pytest.raises(NotAllowed):
         await admin.create(by("chief"), Binding(name="b-new", subject="user:ann", role="owner"))
+
+
+@pytest.mark.promise("control.no-rise")
+async def test_a_key_for_certain_networks_makes_none_for_others(acme: Company):
+    home, wide = ("10.0.0.0/8", "2001:db8::/32"), ("0.0.0.0/0", "::/0")
+    await acme.add(key("at-home", "user:ann", networks=home), key("roams", "user:ann"))
+    admin = acme.administration
+    for networks in (wide, ("10.0.0.0/7",), ("10.1.0.0/16", "192.0.2.0/24"), ("::/0",)):
+        with pytest.raises(Refused, match=r"for 10\.0\.0\.0/8"):
+            await admin.create(by("at-home"), key("mine", "user:ann", networks=networks))
+    with pytest.raises(Refused, match=r"for 10\.0\.0\.0/8"):
+        await admin.replace(by("at-home"), key("at-home", "user:ann", networks=wide), expected=1)
+    roams = await admin.get(LOCAL, Key, "roams")
+    with pytest.raises(Refused, match=r"for 10\.0\.0\.0/8"):  # a new secret for it, as rotating makes one
+        await admin.replace(by("at-home"), msgspec.structs.replace(roams, digest="ab" * 32), expected=1)
+    await admin.replace(by("at-home"), msgspec.structs.replace(roams, cost_center="c1"), expected=1)
+    await admin.create(by("at-home"), key("mine", "user:ann", networks=("10.1.0.0/16", "2001:db8:1::/48")))
+    await admin.create(by("ann"), key("other", "user:ann", networks=wide))
+
+
+@pytest.mark.promise("control.invisible-is-not-there")
+async def test_a_refusal_does_not_tell_whose_something_is(acme: Company):
+    """Who names a record that they may not see is told what they would be told if there were none."""
+    await acme.add(Secret(name="theirs", sealed="x", key_id="k", owner="blue"))
+    told: list[str] = []
+    for name in ("theirs", "nobodys"):
+        settings = {"url": "https://a.example/mcp"}
+        server = Server(
+            name="mine", kind="streamable_http", owner="red", settings=settings, headers={"x": f"store:{name}"}
+        )
+        with pytest.raises(NotAllowed) as refused:
+            await acme.administration.create(by("ann"), server)
+        told.append(f"{refused.value} {refused.value.scope} {refused.value.givers}".replace(name, "NAME"))
+    assert told[0] == told[1]
+    assert "blue" not in told[0]
 
 
 async def test_team_owners_look_after_their_own_team(acme: Company):

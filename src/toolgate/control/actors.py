@@ -12,15 +12,17 @@ from toolgate.rules import permissions
 from toolgate.rules.directory import LOCAL_HOLDING, Directory, own_holding
 from toolgate.rules.keyholders import capped, holdings_of_key, narrowness, without_owner
 from toolgate.rules.permissions import Holding, explain, may
-from toolgate.rules.scopes import Need, to_read
+from toolgate.rules.scopes import Need, of_scope, to_read
 
 _MOST_GIVERS = 5
+_DERIVED = frozenset({"team", "user", "service"})
+"""Kinds of scopes that follow from what a record says, and so could tell of it."""
 
 
 class Actor(msgspec.Struct, frozen=True):
     """`id` is the principal's; `subject` is the person or program that it acts for (`user:`, `service:`), itself where
-    it acts for none. `expires` is when the key ends that it acts by; `powerless` says why it holds nothing, where that
-    has a reason of its own."""
+    it acts for none. `expires` is when the key ends that it acts by, and `networks` from where that may be used;
+    `powerless` says why it holds nothing, where that has a reason of its own."""
 
     id: str
     subject: str
@@ -28,6 +30,7 @@ class Actor(msgspec.Struct, frozen=True):
     now: float
     powerless: str = ""
     expires: float | None = None
+    networks: tuple[str, ...] = ("0.0.0.0/0", "::/0")
 
     def may(self, need: Need) -> bool:
         return may(self.holdings, need.permission, need.scopes, self.now)
@@ -46,17 +49,25 @@ class Actor(msgspec.Struct, frozen=True):
                 raise self.refusal(directory, need)
 
     def refusal(self, directory: Directory, need: Need, why: str = "") -> NotAllowed:
-        """What says which permission is missing, where, and who could give it."""
-        reason = self.powerless or explain(self.holdings, need.permission, need.scopes, self.now).because
-        givers = _givers(directory, need.scopes, self.now)
+        """What says which permission is missing, where, and who could give it. Whose a record is that it may not see is
+        not told."""
+        scopes = tuple(scope for scope in need.scopes if self._may_know(directory, scope))
+        reason = self.powerless or explain(self.holdings, need.permission, scopes, self.now).because
+        givers = _givers(directory, scopes, self.now)
         roles = " or ".join(permissions.roles_with(need.permission))
         step = f"ask {', '.join(givers)} for the role {roles}" if givers else f"use the bootstrap key to give {roles}"
         return NotAllowed(
             f"{why}{self.id} may not do this: {reason}; {step}",
             permission=need.permission,
-            scope=need.scopes[-1] if need.scopes else "",
+            scope=scopes[-1] if scopes else "",
             givers=givers,
         )
+
+    def _may_know(self, directory: Directory, scope: str) -> bool:
+        kind = scope.partition(":")[0]
+        if kind not in _DERIVED or any(one.scope == scope for one in self.holdings):
+            return True
+        return self.may(Need(f"{kind}:read", of_scope(directory, scope)))
 
 
 def actor_of(directory: Directory, principal: Principal, now: float) -> Actor:
@@ -86,7 +97,7 @@ def _keyholder(directory: Directory, principal: Principal, name: str, now: float
         return Actor(principal.id, subject, (), now, reason)
     own = () if key.owner is None else (own_holding(key.owner),)
     holdings = capped((*own, *holdings_of_key(directory, key)), key.expires)
-    return Actor(principal.id, subject, holdings, now, expires=key.expires)
+    return Actor(principal.id, subject, holdings, now, expires=key.expires, networks=key.networks)
 
 
 def _as_record(filed: KeySpec) -> Key:

@@ -15,6 +15,7 @@ from toolgate.control.slices import others
 from toolgate.model.entities import Acceptance, Entity, Key, Server, Stamp
 from toolgate.model.errors import ConfigError, Conflict, NotFound, Refused
 from toolgate.ports import Transaction
+from toolgate.rules import conditions
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
 from toolgate.rules.filed import find, is_filed, told, told_taken
@@ -147,7 +148,7 @@ class Desk:
         facts = msgspec.structs.replace(self.registry.facts(self.goal or self.directory).about(value), sees=self._sees)
         if self.goal is not None:
             facts = msgspec.structs.replace(facts, before=self.directory.get(type(value), value.name))
-        findings = (*await judged(value, facts), *self._outliving(value))
+        findings = (*await judged(value, facts), *self._outliving(value)) or tuple(self._elsewhere(value))
         if findings:
             raise Refused(findings)
 
@@ -163,6 +164,16 @@ class Desk:
         goes_on = value.expires is None or value.expires > end
         if goes_on and (known is None or known.digest != value.digest or known.expires != value.expires):
             yield "expires", f"the key that makes it ends first: give {end:g} or less, or use another key"
+
+    def _elsewhere(self, value: Entity) -> Iterator[Finding]:
+        """A key for certain networks makes none for others, for the same reason. Asked where the value is right else:
+        its ranges can be read."""
+        if not isinstance(value, Key) or conditions.narrowed(value.networks, self.actor.networks):
+            return
+        known = self.directory.get(Key, value.name)
+        if known is None or known.digest != value.digest or known.networks != value.networks:
+            here = ", ".join(self.actor.networks)
+            yield "networks", f"the key that makes it is for {here} only: give these or narrower, or use another key"
 
     async def _judge_rise(self, value: Entity, after: Directory) -> None:
         if not isinstance(value, CONCERNED):

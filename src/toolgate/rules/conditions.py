@@ -96,6 +96,16 @@ def within(peer: str, ranges: Iterable[Network]) -> bool:
     return address is not None and any(address in one for one in ranges)
 
 
+def narrowed(ranges: Iterable[str], wider: Iterable[str]) -> bool:
+    """Whether each of the ranges lies in one of the wider ones. Raises ValueError."""
+    outer = [(one.version, int(one.network_address), int(one.broadcast_address)) for one in networks(wider)]
+    return all(
+        any(one.version == version and first <= int(one.network_address) and int(one.broadcast_address) <= last
+            for version, first, last in outer)
+        for one in networks(ranges)
+    )  # fmt: skip
+
+
 @lru_cache(maxsize=1024)
 def _address(peer: str) -> IPv4Address | IPv6Address | None:
     """The address; an IPv4 one that came mapped into IPv6 as what it is."""
