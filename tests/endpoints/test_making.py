@@ -140,6 +140,11 @@ SIGNED = [
         {"DD-API-KEY": "{dd_api_key}", "DD-APPLICATION-KEY": "{dd_application_key}"},
         [("dd_api_key", f"{SECRET}1"), ("dd_application_key", f"{SECRET}2")],
     ),
+    (
+        f"-H 'X-Api-Key: {SECRET}1' -H 'Api-Key: {SECRET}2'",
+        {"X-Api-Key": "{api_key}", "Api-Key": "{api_key_2}"},
+        [("api_key", f"{SECRET}1"), ("api_key_2", f"{SECRET}2")],
+    ),
     (f"-b 'session={SECRET}'", {"Cookie": "{token}"}, [("token", f"session={SECRET}")]),
     ('-H "Authorization: Bearer $API_TOKEN"', {"Authorization": "Bearer {token}"}, [("token", "env:API_TOKEN")]),
     ("-H 'X-Api-Key: store:mine'", {"X-Api-Key": "{token}"}, [("token", "store:mine")]),

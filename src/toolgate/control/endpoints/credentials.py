@@ -145,8 +145,12 @@ def _auth(secrets: Sequence[tuple[str, str]], user: str | None) -> tuple[dict[st
     basic = _basic(named.pop("authorization")[1]) if _is_basic(named) else user
     templates: dict[str, str] = {}
     found: list[Found] = []
+    taken = set[str]() if basic is None else {"user", "password", "token"}
     for name, value in named.values():
         field = "token" if len(named) == 1 and basic is None else _field(name)
+        if field in taken:  # X-Api-Key and Api-Key
+            field = next(free for n in range(2, len(named) + 2) if (free := f"{field[:37]}_{n}") not in taken)
+        taken.add(field)
         template, secret = _template(field, value)
         templates[name] = template
         found.append(Found(field, secret))

@@ -18,13 +18,13 @@ Transform = Literal["base64_encode", "join_comma", "iso_to_epoch", "markdown_to_
 
 Style = Literal["page", "offset", "cursor", "link_header", "link_body", "none"]
 Plain = str | int | float | bool
-Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
-Id = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9-]{0,39}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}$(?!\n)")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$(?!\n)")]
 Told = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Expression = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
-HttpsUrl = Annotated[str, msgspec.Meta(pattern="^https://[^ ]+$")]
+HttpsUrl = Annotated[str, msgspec.Meta(pattern=r"^https://[^\s]+$(?!\n)")]
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
-HeaderName = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9-]{1,100}$")]
+HeaderName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9-]{1,100}$(?!\n)")]
 """A header of an answer."""
 
 

@@ -1,5 +1,6 @@
 """What the fields of one tool must say together."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from toolgate.upstreams.connector.format import Connector, Pagination, Param, Re
 
 Place = tuple[str | int, ...]
 Finding = tuple[Place, str]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_IN_HEADER = re.compile(r"[^\x20-\x7e]")
+_NOT_IN_URL = re.compile(r"[\x00-\x20\x7f]")
 
 MOST_TOKENS = 8000
 MOST_TOOLS = 150
@@ -185,7 +190,18 @@ def of_request(place: Place, request: Request, given: Mapping[str, Param], read_
     for name in request.query or ():
         if name not in given or given[name].place != "query":
             yield (*place, "query"), f"{name} is no parameter with `in: query`"
-    for name in request.headers:
+    yield from _written(place, request)
+
+
+def _written(place: Place, request: Request) -> Iterator[Finding]:
+    """What stands in the file and goes out as it is."""
+    if _NOT_IN_URL.search(request.path):
+        yield (*place, "path"), "holds a space, a line break or another character that no path can carry"
+    if request.content_type is not None and "\n" in request.content_type:
+        yield (*place, "content_type"), "holds a line break"
+    for name, value in request.headers.items():
+        if _NOT_IN_HEADER.search(value):
+            yield (*place, "headers", name), "a header holds printable ASCII characters only"
         reason = None if name.lower() == "accept" else headers.flaw(name)
         if reason is not None or name.lower() == "authorization":
             yield (*place, "headers", name), reason or "a credential is shown by `auth` alone"
@@ -227,6 +243,17 @@ def of_param(place: Place, param: Param) -> Iterator[Finding]:
             if flaw is not None:
                 yield (*place, key), flaw
     yield from _sent_as(place, param)
+    yield from _carried(place, param)
+
+
+def _carried(place: Place, param: Param) -> Iterator[Finding]:
+    """What the file itself puts into a path or a header, which is refused in every call where it does not belong."""
+    wrong = {"path": _CONTROL, "header": _NOT_IN_HEADER}.get(param.place)
+    if wrong is None:
+        return
+    for key, values in (("default", (param.default,)), ("prefix", (param.prefix,)), ("enum", param.enum)):
+        if any(isinstance(value, str) and wrong.search(value) for value in values):
+            yield (*place, key), f"holds a line break or another character that a {param.place} cannot carry"
 
 
 def _variable(place: Place, connector: Connector, param: Param) -> Iterator[Finding]:
