@@ -66,10 +66,10 @@ class Records:
         async with self.database.reading() as connection:
             return tuple(map(bodies.change, (await connection.execute(query)).all()))
 
-    async def wait(self, after: int, /) -> int:
-        return await self._hearing.wait(after)
     async def judge_pepper(self, data: Path, pepper: bytes) -> None:
         """Raises ConfigError where the digests of keys in this database are keyed with another pepper than that of the
         data directory."""
         await judge_pepper(self.database, data, pepper)
 
+    async def wait(self, after: int, /) -> int:
+        return await self._hearing.wait(after)
