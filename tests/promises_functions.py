@@ -31,7 +31,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     ),
     "functions.last-good": (
         "docs/how-to/python-file.md",
-        "While changed code does not load, a worker that ends is replaced by one of the former code, and health says so.",
+        "While changed code does not load, a worker that ends is replaced by one of the former code; health says so.",
     ),
     "functions.no-orphans": (
         "docs/how-to/python-file.md",

@@ -57,8 +57,8 @@ def from_file(path: Path, most: int) -> str:
 def too_large(size: int, most: int) -> str:
     """What to say of a schema of so many bytes."""
     return (
-        f"has {size} bytes, at most {most} are allowed (`schema_bytes`): leave out the types that no operation uses, or "
-        "allow more: a megabyte takes some seconds to read, and some 150 MB of memory"
+        f"has {size} bytes, at most {most} are allowed (`schema_bytes`): leave out the types that no operation uses,"
+        " or allow more: a megabyte takes some seconds to read, and some 150 MB of memory"
     )
 
 
