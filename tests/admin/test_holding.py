@@ -68,3 +68,12 @@ async def test_what_is_wrong_a_hundred_thousand_times_is_told_a_few_times(site: 
     assert said in answer.body.decode()
     assert len(msgspec.json.decode(answer.body)["findings"]) <= 101
     assert longest[0] < LONGEST
+
+
+async def test_teams_in_a_large_circle_are_refused_beside_others(site: Site):
+    circle = [{"record": "team", "name": f"t{n}", "parent": f"t{(n + 1) % 500}"} for n in range(500)]
+    async with held() as longest:
+        answer = await site.ask("POST", "/plan", {"records": circle})
+    assert answer.status == 422
+    assert "a team cannot be above itself: t0 > t1 > " in answer.body.decode()
+    assert longest[0] < LONGEST

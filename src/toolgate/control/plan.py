@@ -35,6 +35,7 @@ from toolgate.model.entities import (
 )
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
+from toolgate.rules.validity import people
 
 ORDER: tuple[type[Entity], ...] = (
     User, Team, ServiceAccount, Role, GroupMapping, Server, Virtual, Key, Binding, Grant,
@@ -149,12 +150,12 @@ def _id(record: Entity) -> tuple[str, str]:
 
 def _depths(wanted: Sequence[Wanted]) -> dict[tuple[str, str], int]:
     """How many of the wanted teams stand above each: whoever may only change one of those can make it so, from the
-    top."""
+    top. Those that stand deeper than any may are refused, and not looked at to the end."""
     parents = {one.record.name: one.record.parent for one in wanted if isinstance(one.record, Team)}
     depths: dict[tuple[str, str], int] = {}
     for name in parents:
         above = [name]
-        while (parent := parents.get(above[-1])) is not None and parent not in above:
+        while (parent := parents.get(above[-1])) is not None and parent not in above and len(above) <= people.DEEPEST:
             above.append(parent)
         depths[Team.KIND, name] = len(above)
     return depths

@@ -25,7 +25,9 @@ def team(value: Team, facts: Facts) -> Iterator[Finding]:
     if value.parent is not None:
         above = facts.directory.above(value.parent)
         if value.name in above:
-            chain = " > ".join((value.name, *above[: above.index(value.name) + 1]))
+            names = (value.name, *above[: above.index(value.name) + 1])
+            told = names if len(names) <= DEEPEST else (*names[:DEEPEST], "...", value.name)
+            chain = " > ".join(told)
             yield "parent", f"a team cannot be above itself: {chain}"
         elif len(above) + 1 > DEEPEST:
             yield "parent", f"teams can be nested {DEEPEST} deep at most"
