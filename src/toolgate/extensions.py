@@ -50,7 +50,9 @@ def shelf(folders: Sequence[Path]) -> Shelf:
 
 def kinds() -> Kinds:
     """What the reader of `toolgate.yaml` must know of all kinds; each is loaded when a file first uses it."""
-    return kinds_of({kind: _settings_of(kind) for kind in sorted(upstream_modules())})
+    modules = upstream_modules()
+    foreign = frozenset(kind for kind, module in modules.items() if not module.startswith(f"{GROUP}."))
+    return kinds_of({kind: _settings_of(kind) for kind in sorted(modules)}, foreign)
 
 
 def _settings_of(kind: str) -> Callable[[], type[msgspec.Struct]]:

@@ -37,7 +37,9 @@ class Child(msgspec.Struct, forbid_unknown_fields=True):
     env: dict[str, str] = {}
 
 
-KINDS = kinds_of({"streamable_http": lambda: Remote, "stdio": lambda: Child})
+KINDS = kinds_of(
+    {"streamable_http": lambda: Remote, "stdio": lambda: Child, "dice": lambda: Remote}, foreign=frozenset({"dice"})
+)
 
 
 class Clock(SystemClock):

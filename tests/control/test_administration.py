@@ -234,6 +234,14 @@ async def test_the_audit_needs_its_permission_and_tells_who_changed_what(acme: C
     assert line.id == made.stamp.id
 
 
+async def test_what_a_kind_of_another_package_does_on_our_machine_nobody_knows(acme: Company):
+    told = draft("told", "red")
+    await acme.administration.create(by("otto"), told)
+    with pytest.raises(NotAllowed) as refused:
+        await acme.administration.create(by("otto"), msgspec.structs.replace(told, name="dice", kind="dice"))
+    assert refused.value.permission == "server:host"
+
+
 @pytest.mark.promise("control.rights-now")
 async def test_a_key_without_power_says_why(acme: Company):
     await acme.add(

@@ -13,12 +13,13 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """`names` are all kinds; `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for
+    """`names` are all kinds, `foreign` those of other packages; `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for
     each thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty for the whole."""
 
     names: Sequence[str]
     fields: Callable[[str], Sequence[str]]
     validate: Callable[[str, dict[str, Any]], Sequence[tuple[str, str]]]
+    foreign: frozenset[str] = frozenset()
 
 
 @runtime_checkable
@@ -28,12 +29,15 @@ class Judging(Protocol):
     def flaws(self) -> Sequence[tuple[str, str]]: ...
 
 
-def kinds_of(settings: Mapping[str, Callable[[], type[msgspec.Struct]]]) -> Kinds:
+def kinds_of(
+    settings: Mapping[str, Callable[[], type[msgspec.Struct]]], foreign: frozenset[str] = frozenset()
+) -> Kinds:
     """From each kind's `Settings`, asked for when a file first uses the kind, so that unused kinds are not loaded."""
     return Kinds(
         names=tuple(settings),
         fields=lambda kind: tuple(field.encode_name for field in msgspec.structs.fields(settings[kind]())),
         validate=lambda kind, values: flaws(settings[kind](), values),
+        foreign=foreign,
     )
 
 

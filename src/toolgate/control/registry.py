@@ -30,6 +30,7 @@ class Registry(msgspec.Struct, frozen=True):
             directory=directory,
             now=self.clock.now(),
             kinds=tuple(self.kinds.names),
+            foreign=self.kinds.foreign,
             fields=lambda kind: tuple(self.kinds.fields(kind)),
             judge_settings=lambda kind, settings: tuple(self.kinds.validate(kind, settings)),
             discoveries=self.discoveries(),

@@ -30,13 +30,15 @@ def _everything(server: str) -> bool:
 
 class Facts(msgspec.Struct, frozen=True):
     """`directory` holds all records but the one that is judged, which was `before` (None for a new one). `now` is Unix
-    time in seconds. `fields` are the settings of a kind, `judge_settings` what is wrong with some; `discoveries` are by
-    server. `sees` says whether whoever asks may know of a server of this name, if there is one."""
+    time in seconds. `foreign` are kinds of other packages; `fields` are the settings of a kind, `judge_settings` what is
+    wrong with some; `discoveries` are by server. `sees` says whether whoever asks may know of a server of this name, if
+    there is one."""
 
     directory: Directory
     now: float
     before: Entity | None = None
     kinds: tuple[str, ...] = ()
+    foreign: frozenset[str] = frozenset()
     fields: Callable[[str], Sequence[str]] = _no_fields
     judge_settings: Callable[[str, dict[str, Any]], Sequence[Finding]] = _no_flaws
     discoveries: Mapping[str, Discovery] = {}
@@ -48,7 +50,9 @@ class Facts(msgspec.Struct, frozen=True):
 
     def is_elsewhere(self, server: Server) -> bool:
         """Whether it neither runs on nor reads the gateway's own machine. A connector asks a product at its address,
-        unless it is one from a folder."""
+        unless it is one from a folder. What a kind of another package does beside its URL, nobody knows here."""
+        if server.kind in self.foreign:
+            return False
         return self.is_remote(server.kind) or (server.kind == _CONNECTOR and "path" not in server.settings)
 
     def beside(self, record: Entity) -> "Facts":
