@@ -13,8 +13,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Kinds(msgspec.Struct, frozen=True):
-    """`names` are all kinds, `foreign` those of other packages; `fields(kind)` names its settings. `validate(kind, settings)` answers (path, reason) for
-    each thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty for the whole."""
+    """`names` are all kinds, `foreign` those of other packages; `fields(kind)` names its settings. `validate(kind,
+    settings)` answers (path, reason) for each thing wrong with them; a path is as `command[0]` or `$.env.KEY`, empty
+    for the whole."""
 
     names: Sequence[str]
     fields: Callable[[str], Sequence[str]]

@@ -30,9 +30,9 @@ def _everything(server: str) -> bool:
 
 class Facts(msgspec.Struct, frozen=True):
     """`directory` holds all records but the one that is judged, which was `before` (None for a new one). `now` is Unix
-    time in seconds. `foreign` are kinds of other packages; `fields` are the settings of a kind, `judge_settings` what is
-    wrong with some; `discoveries` are by server. `sees` says whether whoever asks may know of a server of this name, if
-    there is one."""
+    time in seconds. `foreign` are kinds of other packages; `fields` are the settings of a kind, and `judge_settings`
+    what is wrong with some; `discoveries` are by server. `sees` says whether whoever asks may know of a server of this
+    name, if there is one."""
 
     directory: Directory
     now: float

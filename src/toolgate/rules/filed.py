@@ -1,12 +1,13 @@
-"""What is no record in the database, but declared by the file that is served, or by how the gateway was started: found
-beside the records, shown like them, and nobody's to change here."""
+"""What is no record in the database, but declared by the file that is served, or by how the gateway was started, or
+built in: found beside the records, shown like them, and nobody's to change here."""
 
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from toolgate.model.declared import Declared, GrantSpec, KeySpec, ServerSpec, VirtualSpec
-from toolgate.model.entities import Entity, Grant, Key, Server, ServerState, Stamp, Virtual
+from toolgate.model.entities import Entity, Grant, Key, Role, Server, ServerState, Stamp, Virtual
 from toolgate.rules.directory import Directory
+from toolgate.rules.permissions import ROLES
 
 E = TypeVar("E", bound=Entity)
 
@@ -14,17 +15,29 @@ STARTED = "toolgate up"
 """The label of what no file declares: the built-in demo, and what flags of `toolgate up` name."""
 
 
+BUILT_IN = "built in"
+"""The label of the roles that every installation has."""
+
+_ROLES = {
+    name: Role(name=name, permissions=tuple(sorted(held)), stamp=Stamp(managed_by=BUILT_IN))
+    for name, held in ROLES.items()
+}
+
+
 def find(directory: Directory, entity: type[E], name: str) -> E | None:
     """A record, or what the file declares as one."""
     found = directory.get(entity, name)
-    return found if found is not None else served(directory.declared).get(entity.KIND, {}).get(name)  # pyright: ignore[reportReturnType] # each kind is one class
+    return found if found is not None else _beside(directory, entity).get(name)
 
 
 def everything(directory: Directory, entity: type[E]) -> Mapping[str, E]:
     """All records of a kind with those that the file declares, by name."""
-    filed = served(directory.declared).get(entity.KIND)
-    records = directory.all(entity)
-    return {**filed, **records} if filed else records  # pyright: ignore[reportReturnType] # each kind is one class
+    beside, records = _beside(directory, entity), directory.all(entity)
+    return {**beside, **records} if beside else records
+
+
+def _beside(directory: Directory, entity: type[E]) -> Mapping[str, E]:
+    return _ROLES if entity is Role else served(directory.declared).get(entity.KIND, {})  # pyright: ignore[reportReturnType] # each kind is one class
 
 
 def is_filed(record: Entity) -> bool:
@@ -38,6 +51,8 @@ def told(directory: Directory, record: Entity) -> str:
     if label == STARTED:
         how = "it is there by how `toolgate up` was started: give that a toolgate.yaml, or other flags"
         return f"the {record.noun()} {record.name!r} is no record: {how}"
+    if label == BUILT_IN:
+        return f"the {record.noun()} {record.name!r} is built in: make one of your own that says what yours shall"
     line = directory.declared.lines.get(f"{record.KIND}.{record.name}")
     where = label.partition(":")[2] + ("" if line is None else f":{line}")
     return f"the {record.noun()} {record.name!r} is declared in {where}: change it there"

@@ -100,8 +100,8 @@ def _cell(record: Entity, column: str, now: float) -> str:
     return fields.shown(column, getattr(record, column))
 
 
-def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str], note: str = "") -> None:
-    """`list`, `show` and `remove`. `note` is said beside the list."""
+def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -> None:
+    """`list`, `show` and `remove`."""
 
     @app.command("list", help=f"Lists every {entity.noun()} that you may see.")
     def list_(filters: Filters = None, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:
@@ -117,8 +117,6 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str], n
         write_table([title.upper() for title in titles], rows)
         if not found:
             say(f"there is no {entity.noun()}, or none that you may see")
-        if note:
-            say(note)
 
     @app.command("show", help=f"Shows one {entity.noun()}.")
     def show_(name: Name, output: Output = Form.TABLE, data_dir: DataDirOption = None) -> None:

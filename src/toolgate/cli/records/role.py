@@ -2,7 +2,6 @@
 
 from toolgate.cli.records.commands import add_change, add_common, add_creation, application
 from toolgate.model.entities import Role
-from toolgate.rules.permissions import ROLES
 
 app = application()
 
@@ -13,8 +12,5 @@ def role() -> None:
 
 
 add_creation(app, Role)
-add_common(
-    app, Role, ("name", "permissions", "description"),
-    f"built in, and no records: {', '.join(ROLES)}; `toolgate binding add NAME subject=... role=...` gives one",
-)  # fmt: skip
+add_common(app, Role, ("name", "permissions", "description"))
 add_change(app, Role)
