@@ -40,11 +40,12 @@ async def test_the_document_lists_every_route(site: Site):
 @pytest.mark.promise("api.documented")
 @pytest.mark.timeout(SECONDS + 30)
 async def test_every_answer_is_one_that_the_document_lists(site: Site, tmp_path: Path):
+    # One worker: CPython 3.11 counts wrong when several threads parse Python (gh-106905), which they do to draw.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{site.url}/api/v1/openapi.json"),
         *("--header", f"Authorization: Bearer {site.keys['local']}", "--checks", ",".join(CHECKS)),
         *("--phases", "fuzzing", "--max-examples", EXAMPLES, "--seed", "8484", "--no-color"),
-        *("--no-shrink", "--continue-on-failure", "--workers", "6", "--generation-database", "none"),
+        *("--no-shrink", "--continue-on-failure", "--workers", "1", "--generation-database", "none"),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
