@@ -235,4 +235,11 @@ async def begun(flag: Path) -> int:
 
 async def gone(pid: int) -> None:
     """Until there is no such process."""
-    await until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+
+    def is_gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    await until(is_gone)
