@@ -48,4 +48,6 @@ class Registry(msgspec.Struct, frozen=True):
         for entity in ENTITIES.values():
             records.extend(await transaction.find(entity))
         await others()
-        return Directory(records, self.declared())
+        directory = Directory(records, self.declared())
+        await others()
+        return directory
