@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from tests.control.company import LOCAL, Company, by
 from toolgate.control.applying import MOST_UNWRITTEN, Applying
-from toolgate.control.plan import Action, Wanted, plan, wholly
+from toolgate.control.plan import Action, Plan, Wanted, planning, wholly
 from toolgate.model.declared import Declared
 from toolgate.model.entities import Binding, Entity, Key, Role, Secret, Stamp, Team, User
 from toolgate.model.errors import Conflict, NotAllowed, Refused
 from toolgate.rules.directory import Directory
+from toolgate.rules.steps import finished
 
 SOURCE = "apply:platform"
 NAMES = st.text(string.ascii_lowercase, min_size=1, max_size=3)
@@ -27,6 +28,10 @@ RECORDS = st.one_of(
     st.builds(Role, name=NAMES, permissions=st.just(("team:read",))),
 )
 SETS = st.lists(RECORDS, max_size=6, unique_by=lambda record: (record.KIND, record.name))
+
+
+def plan(there: Directory, wanted: list[Wanted], source: str, *, prune: bool) -> Plan:
+    return finished(planning(there, wanted, source, prune=prune))
 
 
 def carried_out(there: Directory, wanted: list[Entity], *, prune: bool) -> Directory:

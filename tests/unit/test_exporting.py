@@ -15,7 +15,7 @@ from toolgate.control import exporting, manifest
 from toolgate.control.declared_servers import Surroundings
 from toolgate.control.kinds import kinds_of
 from toolgate.control.manifest import Text
-from toolgate.control.plan import NEVER_DECLARED, Wanted, digest, plan
+from toolgate.control.plan import NEVER_DECLARED, Wanted, digest, planning
 from toolgate.model.declared import Condition, Override, Pick, PicksFrom
 from toolgate.model.entities import (
     Binding,
@@ -34,6 +34,7 @@ from toolgate.model.entities import (
     Virtual,
 )
 from toolgate.rules.directory import Directory
+from toolgate.rules.steps import finished
 
 SOURCE = "apply:platform"
 
@@ -161,7 +162,7 @@ def test_an_export_is_read_as_what_is_there(wanted: list[Wanted]):
     text = exporting.text_of(Wanted(record, frozenset(record.stamp.owned)) for record in there)
     found = manifest.read((Text("export.yaml", text, Path("/etc/toolgate")),), AROUND)
     read = [Wanted(one.record, one.fields) for one in found.filed]
-    made = plan(Directory(there), read, SOURCE, prune=True)
+    made = finished(planning(Directory(there), read, SOURCE, prune=True))
     assert made.findings == ()
     assert made.steps == (), text
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from toolgate.rules.searching import index, ranking, words
 from toolgate.rules.searching.index import Document, Segment, Vocabulary
 from toolgate.rules.searching.ranking import Outcome, Within
+from toolgate.rules.steps import finished
 
 
 def tool(name: str, description: str = "", parameters: str = "", tags: str = "", title: str = "") -> Document:
@@ -40,7 +41,7 @@ def search(
         segment = index.whole(documents)
         vocabulary.add(segment)
         within.append(Within(name, segment, ((1 << len(documents)) - 1) & ~(hidden or {}).get(name, 0)))
-    return ranking.whole(ranking.search(within, query, vocabulary, limit=limit, after=after))
+    return finished(ranking.search(within, query, vocabulary, limit=limit, after=after))
 
 
 def labels(outcome: Outcome) -> list[str]:
@@ -210,5 +211,5 @@ def test_places_without_a_document_stay_empty():
     segment = index.whole([None, tool("read_file"), None, tool("read_mail")])
     vocabulary = Vocabulary()
     vocabulary.add(segment)
-    found = ranking.whole(ranking.search([Within("s", segment, 0b1010)], "read", vocabulary, limit=10))
+    found = finished(ranking.search([Within("s", segment, 0b1010)], "read", vocabulary, limit=10))
     assert sorted(one.place for one in found.best) == [1, 3]

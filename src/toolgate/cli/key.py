@@ -24,7 +24,7 @@ from toolgate.cli.records.commands import (
     application,
     shown_conflicts,
 )
-from toolgate.cli.records.taking import taking
+from toolgate.cli.records.taking import taking, told
 from toolgate.client.administration import Administration, Minted, plain
 from toolgate.client.place import NotRunning, Place, find
 from toolgate.model.entities import Key
@@ -35,6 +35,10 @@ from toolgate.stores.data_dir import open_data_dir
 app = application()
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_ADD = (
+    "Makes a key and prints it once. A running gateway keeps its record; else, the lines that declare it in"
+    " toolgate.yaml are printed, too."
+)
 
 
 @app.callback()
@@ -42,7 +46,7 @@ def key() -> None:
     """Makes, rotates and revokes keys."""
 
 
-@app.command(cls=taking(Key))
+@app.command(help=told(Key, _ADD), cls=taking(Key))
 def add(
     name: Annotated[str, typer.Argument(help="Its name.")] = "new-key",
     given: Given = None,
@@ -53,8 +57,6 @@ def add(
     output: Output = Form.TABLE,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Makes a key and prints it once. A running gateway keeps its record; else, the lines that declare it in
-    toolgate.yaml are printed, too."""
     for word, what in ((name, "key"), *((each, "team") for each in team or ())):
         if not _NAME.fullmatch(word):
             raise ConfigError((f"{word[:60]!r} is no name of a {what}: 1 to 40 of a-z, 0-9 and -",))

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from toolgate.model.declared import LOCAL_KEY, KeySpec
+from toolgate.model.declared import LOCAL_KEY
 from toolgate.model.entities import Binding, Entity, Key
 from toolgate.model.errors import NotAllowed
 from toolgate.model.identity import Principal
 from toolgate.rules import permissions
 from toolgate.rules.directory import LOCAL_HOLDING, Directory, own_holding
+from toolgate.rules.filed import find, is_filed
 from toolgate.rules.keyholders import capped, holdings_of_key, narrowness, without_owner
 from toolgate.rules.permissions import Holding, explain, may
 from toolgate.rules.scopes import Need, of_scope, to_read
@@ -84,13 +85,10 @@ def actor_of(directory: Directory, principal: Principal, now: float) -> Actor:
 
 
 def _keyholder(directory: Directory, principal: Principal, name: str, now: float) -> Actor:
-    key = directory.get(Key, name)
-    if key is None:
-        filed = next((spec for spec in directory.declared.keys if spec.name == name), None)
-        if filed is None or filed.owner is None:
-            holdings = () if filed is None else without_owner(directory, filed.teams)
-            return Actor(principal.id, principal.id, holdings, now, "" if holdings else "this key is in no team")
-        key = _as_record(filed)
+    key = find(directory, Key, name)
+    if key is None or (is_filed(key) and key.owner is None):
+        holdings = () if key is None else without_owner(directory, key.teams)
+        return Actor(principal.id, principal.id, holdings, now, "" if holdings else "this key is in no team")
     subject = key.owner or principal.id
     reason = narrowness(directory, key, now)
     if reason:
@@ -98,20 +96,6 @@ def _keyholder(directory: Directory, principal: Principal, name: str, now: float
     own = () if key.owner is None else (own_holding(key.owner),)
     holdings = capped((*own, *holdings_of_key(directory, key)), key.expires)
     return Actor(principal.id, subject, holdings, now, expires=key.expires, networks=key.networks)
-
-
-def _as_record(filed: KeySpec) -> Key:
-    """A key of the file that somebody owns, as the record that it would be."""
-    return Key(
-        name=filed.name,
-        digest=filed.digest.hex(),
-        owner=filed.owner,
-        teams=filed.teams,
-        expires=filed.expires,
-        audiences=filed.audiences,
-        tools=filed.tools,
-        networks=filed.networks,
-    )
 
 
 def _givers(directory: Directory, scopes: tuple[str, ...], now: float) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from toolgate.model.identity import Ceiling, Principal
 from toolgate.model.snapshot import Endpoint, Listed, Snapshot, Target
 from toolgate.protocol.capabilities import merge_all, merge_server
 from toolgate.rules import conditions
+from toolgate.rules.steps import finished
 
 AGGREGATE = ""
 """The name of the endpoint that merges everything."""
@@ -52,12 +53,7 @@ class Compiled(msgspec.Struct, frozen=True, eq=False):
 
 def compile_all(source: Source, previous: Compiled | None = None) -> Compiled:
     """The whole at once."""
-    steps = compile_steps(source, previous)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return finished(compile_steps(source, previous))
 
 
 def compile_steps(source: Source, previous: Compiled | None = None) -> Generator[None, None, Compiled]:

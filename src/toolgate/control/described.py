@@ -13,7 +13,7 @@ from toolgate.model.catalog import OfferKind
 from toolgate.model.entities import Server, ServerState, Virtual
 from toolgate.protocol import jsonrpc
 from toolgate.rules.directory import Directory
-from toolgate.rules.filed import find
+from toolgate.rules.filed import everything
 from toolgate.rules.scopes import Need, of_server
 from toolgate.rules.searching import index
 from toolgate.rules.searching.index import Document
@@ -64,10 +64,10 @@ def describe(directory: Directory, compiled: Compiled) -> dict[str, Described]:
                 record.name, entity is Virtual, record.description, record.tags, served, said
             )
     withheld = directory.declared.withheld
+    known = everything(directory, Server)
     for spec in directory.declared.servers:
         served = spec.listed and spec.name not in withheld
-        filed = find(directory, Server, spec.name)
-        said = "" if filed is None else filed.description
+        said = known[spec.name].description if spec.name in known else ""
         found[spec.name] = Described(spec.name, False, said, spec.tags, served, _instructions(compiled, spec.name))
     for spec in directory.declared.virtual:
         served = spec.listed and spec.name not in withheld

@@ -50,12 +50,7 @@ class Desk:
         """Stores a new record. Raises NotAllowed, Conflict (the name is taken), Refused."""
         after = self.directory.with_(value)
         self._judge_rights(Edit(None, value, self.directory, after, self.registry.facts(self.directory)))
-        taken = find(self.directory, type(value), value.name)
-        if taken is not None:
-            if is_filed(taken):
-                raise Refused((("name", told_taken(self.directory, taken)),))
-            current = shown(taken) if self.actor.may_read(self.directory, taken) else None
-            raise Conflict(f"there is a {value.noun()} named {value.name!r} already", current)
+        judge_free(self.directory, self.actor, value)
         await self._judge_value(value)
         await self._judge_rise(value, after)
         return await self._put(value, 0, owned)
@@ -212,3 +207,15 @@ class Desk:
         if self.source is not None:
             stamp = msgspec.structs.replace(stamp, managed_by=self.source)
         return stamp if owned is None else msgspec.structs.replace(stamp, owned=dict(owned))
+
+
+def judge_free(directory: Directory, actor: Actor, value: Entity) -> None:
+    """Whether a new record may have its name. Raises Refused where the file that is served declares one of that name,
+    and Conflict where there is a record."""
+    taken = find(directory, type(value), value.name)
+    if taken is None:
+        return
+    if is_filed(taken):
+        raise Refused((("name", told_taken(directory, taken)),))
+    current = shown(taken) if actor.may_read(directory, taken) else None
+    raise Conflict(f"there is a {value.noun()} named {value.name!r} already", current)

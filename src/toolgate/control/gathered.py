@@ -29,6 +29,7 @@ from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Finding
 from toolgate.rules.permissions import ORGANISATION
 from toolgate.rules.referrers import secrets_of
+from toolgate.rules.steps import finished
 
 E = TypeVar("E", bound=Entity)
 
@@ -50,12 +51,7 @@ class Gathered(msgspec.Struct, frozen=True):
 
 def gather(directory: Directory, now: float) -> Gathered:
     """The whole at once. `directory` holds the records and the file (`directory.declared`)."""
-    steps = gather_steps(directory, now)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return finished(gather_steps(directory, now))
 
 
 def gather_steps(directory: Directory, now: float) -> Generator[None, None, Gathered]:

@@ -99,20 +99,11 @@ def wholly(record: Entity) -> Wanted:
     return Wanted(record, frozenset(field.name for field in msgspec.structs.fields(record)) - unsaid)
 
 
-def plan(there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool, adopt: bool = False) -> Plan:
-    """From the records that are there to the wanted ones. A wanted key without a digest keeps the one it has."""
-    steps = planning(there, wanted, source, prune=prune, adopt=adopt)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
-
-
 def planning(
     there: Directory, wanted: Sequence[Wanted], source: str, *, prune: bool, adopt: bool = False
 ) -> Generator[None, None, Plan]:
-    """The same in slices: it yields after each record."""
+    """From the records that are there to the wanted ones, yielding after each record. A wanted key without a digest
+    keeps the one it has."""
     findings = (*_impossible(wanted), *_of_others(there, wanted, source, adopt))
     if findings:
         return Plan(findings=findings)

@@ -11,11 +11,10 @@ from toolgate.control import repeating
 from toolgate.control.actors import Actor
 from toolgate.control.administration import Administration
 from toolgate.control.collections import COLLECTIONS, judged
-from toolgate.control.desk import Desk
+from toolgate.control.desk import Desk, judge_free
 from toolgate.control.needs import Edit
 from toolgate.control.offered import digested
 from toolgate.control.repeating import Repeat
-from toolgate.control.selection import shown
 from toolgate.model.catalog import Discovery
 from toolgate.model.entities import Acceptance, Secret, Server, ServerState, Virtual
 from toolgate.model.errors import Conflict, NotFound, Refused, ToolgateError
@@ -23,7 +22,6 @@ from toolgate.model.identity import Principal
 from toolgate.rules import lifecycle
 from toolgate.rules.directory import Directory
 from toolgate.rules.facts import Facts
-from toolgate.rules.filed import find, is_filed, told_taken
 from toolgate.rules.linting import Lint, Severity
 from toolgate.rules.linting.server import lint
 from toolgate.rules.referrers import secrets_of
@@ -133,12 +131,7 @@ class Servers:
         facts = registry.facts(directory)
         after = directory.with_(draft)
         who.require(directory, COLLECTIONS[Server].needs(Edit(None, draft, directory, after, facts)))
-        taken = find(directory, Server, draft.name)
-        if taken is not None and is_filed(taken):
-            raise Refused((("name", told_taken(directory, taken)),))
-        if taken is not None:
-            current = shown(taken) if who.may_read(directory, taken) else None
-            raise Conflict(f"there is a server named {draft.name!r} already", current)
+        judge_free(directory, who, draft)
         findings = await judged(draft, facts.about(draft))
         if findings:
             raise Refused(tuple(findings))

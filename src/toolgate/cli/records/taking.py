@@ -10,13 +10,13 @@ from toolgate.cli.records import fields
 from toolgate.model.entities import Entity
 
 
-def told(entity: type[Entity], what: str, given: str = "") -> str:
+def told(entity: type[Entity], what: str) -> str:
     """The help of a command: what it does, and which fields there are."""
-    return f"{what}\n\nFields{given}: {', '.join(fields.names(entity))}."
+    return f"{what}\n\nFields: {', '.join(fields.names(entity))}."
 
 
-def taking(entity: type[Entity], given: str = "") -> type[TyperCommand]:
-    """The class of a command; `given` is the option that the fields are given by, where there is one."""
+def taking(entity: type[Entity]) -> type[TyperCommand]:
+    """The class of a command."""
     known = frozenset(fields.names(entity))
 
     class Taking(TyperCommand):
@@ -26,7 +26,7 @@ def taking(entity: type[Entity], given: str = "") -> type[TyperCommand]:
                 option = word.partition("=")[0]
                 field = option.lstrip("-").replace("-", "_")
                 if option.startswith("--") and option not in options and field in known:
-                    raise typer.BadParameter(f"{option} is no option: give the field as {given}{field}=VALUE", ctx)
+                    raise typer.BadParameter(f"{option} is no option: give the field as {field}=VALUE", ctx)
             return super().parse_args(ctx, args)
 
     return Taking

@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 import msgspec
 
 from toolgate.rules.searching import words
+from toolgate.rules.steps import finished
 
 _SATURATION = 1.2
 """k1 of BM25: how soon a word that stands there again says nothing more."""
@@ -103,12 +104,7 @@ def build(documents: Iterable[Document | None]) -> Generator[None, None, Segment
 
 def whole(documents: Iterable[Document | None]) -> Segment:
     """The same at once."""
-    steps = build(documents)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
+    return finished(build(documents))
 
 
 def _weighed(document: Document) -> dict[str, float]:

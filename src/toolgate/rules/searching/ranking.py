@@ -257,12 +257,3 @@ def _join(found: Matches, other: Matches) -> None:
         kept = found.setdefault(number, {})
         for place, weight in own.items():
             kept[place] = max(weight, kept.get(place, 0.0))
-
-
-def whole(steps: Generator[None, None, Outcome]) -> Outcome:
-    """All of a search at once."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value
