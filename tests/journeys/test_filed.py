@@ -161,7 +161,8 @@ async def test_who_may_see_it_is_judged_as_for_records(served: tuple[Terminal, s
 async def test_the_command_line_marks_it(served: tuple[Terminal, str]):
     terminal, _ = served
     listed = await asyncio.to_thread(terminal.run, "server", "list")
-    assert listed.out.splitlines()[0].split()[-2:] == ["MANAGED", "BY"]
+    titles = ["NAME", "KIND", "STATE", "OWNER", "ENVIRONMENT", "MANAGED", "BY", "DESCRIPTION"]
+    assert listed.out.splitlines()[0].split() == titles
     assert listed.out.count(LABEL) == 2
     refused = await asyncio.to_thread(terminal.run, "server", "set", "stock", "description=Stock")
     assert (refused.code, refused.out) == (2, "")

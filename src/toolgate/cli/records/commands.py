@@ -94,7 +94,9 @@ def show(value: Entity, output: Form) -> None:
 
 
 def _cell(record: Entity, column: str, now: float) -> str:
-    """What stands under a column: a field of the record, or when a key was last used."""
+    """What stands under a column: a field of the record, when a key was last used, or what manages it."""
+    if column == MANAGED_BY:
+        return record.stamp.managed_by or ""
     if column == LAST_USED:
         return fields.ago(record.stamp.used_at, now) or "never"
     return fields.shown(column, getattr(record, column))
@@ -109,12 +111,9 @@ def add_common(app: typer.Typer, entity: type[Entity], columns: Sequence[str]) -
         if output is not Form.TABLE:
             write_value([{**plain(one), "stamp": msgspec.to_builtins(one.stamp)} for one in found], output)
             return
-        titles, now = list(columns), time.time()
-        rows = [[_cell(one, column, now) for column in columns] for one in found]
-        if any(one.stamp.managed_by for one in found):
-            titles.append(MANAGED_BY)
-            rows = [[*row, one.stamp.managed_by or ""] for row, one in zip(rows, found, strict=True)]
-        write_table([title.upper() for title in titles], rows)
+        managed = (MANAGED_BY,) if any(one.stamp.managed_by for one in found) else ()
+        shown, now = (*columns[:-1], *managed, columns[-1]), time.time()  # the last may be as wide as it likes
+        write_table([title.upper() for title in shown], [[_cell(one, title, now) for title in shown] for one in found])
         if not found:
             say(f"there is no {entity.noun()}, or none that you may see")
 

@@ -12,5 +12,5 @@ def role() -> None:
 
 
 add_creation(app, Role)
-add_common(app, Role, ("name", "permissions", "description"))
+add_common(app, Role, ("name", "description", "permissions"))
 add_change(app, Role)
